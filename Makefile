@@ -1,0 +1,57 @@
+# The course's commands. `make run` and `make test` need nothing but Python 3.11+ and make; both make .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Two torch processes with default threads spin against each other, so the tests give each one thread.
+ONE_THREAD := OMP_NUM_THREADS=1
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: run test lab notebooks full readme bench lint constraints clean
+
+run: $(VENV)/.notebooks  ## execute lesson 01
+	$(BIN)/ecgnb run 01
+
+test: lint  ## everything CI checks
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lab: $(VENV)/.notebooks  ## step through the lessons in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+notebooks: $(VENV)/.test  ## re-execute the notebooks whose code changed, and refresh the numbers in text and README
+	$(BIN)/python -m ecgnb.authoring notebooks
+
+full: $(VENV)/.test  ## record every lesson's smoke and full profile (an hour), then refresh the numbers
+	$(BIN)/python -m ecgnb.authoring record
+
+readme: $(VENV)/.test  ## refresh the numbers in README and lessons from the committed runs
+	$(BIN)/python -m ecgnb.authoring readme
+
+bench: $(VENV)/.test  ## how much faster our way is than the plain one, as ratios
+	$(BIN)/python tests/bench.py
+
+constraints: $(VENV)/.test  ## write down the versions that are installed now (torch is bounded in pyproject.toml)
+	$(BIN)/python -m pip freeze --exclude-editable --exclude torch > constraints.txt
+
+clean:
+	rm -rf $(VENV) build *.egg-info
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: $(PYTHON) is older than Python 3.11; call: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "make: $(PYTHON) cannot make a virtual environment; on Debian install python3-venv" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.notebooks: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "installing the course into $(VENV) (a few minutes the first time)"
+	$(INSTALL) -e '.[notebooks]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.notebooks
+	$(INSTALL) -e '.[notebooks,test]'
+	@touch $@

@@ -1,0 +1,247 @@
+"""For those who write lessons: keep pairs together, know a stale run, and carry measured numbers into the text.
+
+The .py file of a lesson is its source. `notebooks` executes it on real data where its code changed since the last run;
+changed prose alone is carried over. Metrics of recorded runs are kept in ``notebooks/results``; every number in README
+and in a lesson's text is generated from them, between markers such as ``<!-- times:start -->``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+from jupytext.combine import combine_inputs_with_outputs
+
+from ecgnb.display import source_text
+from ecgnb.errors import EcgnbError, RunError, UsageError
+from ecgnb.lessons import PROFILES, Lesson, execute, lessons, parameters
+from ecgnb.paths import checkout, runs_dir
+from ecgnb.runs import read_metrics
+
+WORDS_PER_MINUTE = 130  # slow: a lesson is read beside its code and figures
+
+
+def code_sha256(notebook: Any) -> str:
+    """Return the SHA-256 of a notebook's code cells, in order."""
+    code = "\0".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def stale_because(lesson: Lesson) -> str:
+    """Return why the committed outputs do not belong to the code as it stands, or "" where they do."""
+    if not lesson.notebook.is_file():
+        return "it was never executed"
+    committed = nbformat.read(lesson.notebook, as_version=4)
+    stamp = committed.metadata.get("ecgnb", {})
+    if stamp.get("code_sha256") != code_sha256(jupytext.read(lesson.script)):
+        return "its code changed since it was executed"
+    if stamp.get("source") != "real":
+        return "it was not executed on real data"
+    for cell in committed.cells:
+        for output in cell.get("outputs", []):
+            if name := output.get("metadata", {}).get("ecgnb_source"):
+                module, _, thing = name.partition(":")
+                if output["data"]["text/plain"] != source_text(getattr(importlib.import_module(module), thing)):
+                    return f"it shows an older source of {thing}"
+    return ""
+
+
+def committed_record(lesson: Lesson) -> dict[str, Any]:
+    """Return the metrics and provenance that the committed notebook's last cell shows."""
+    committed = nbformat.read(lesson.notebook, as_version=4)
+    for cell in reversed(committed.cells):
+        for output in cell.get("outputs", []):
+            if "application/json" in output.get("data", {}):
+                return output["data"]["application/json"]
+    raise RunError(f"{lesson.notebook} shows no record of its run")
+
+
+def results_path(lesson: Lesson, profile: str) -> Path:
+    """Return where the metrics of a recorded run are kept."""
+    return lesson.script.parent / "results" / f"{lesson.number}_{profile}.json"
+
+
+def record(lesson: Lesson, profile: str) -> Path:
+    """Execute a profile and keep its metrics; return the run's folder."""
+    folder = runs_dir() / lesson.number / f"recorded-{profile}"
+    shutil.rmtree(folder, ignore_errors=True)
+    execute(lesson, profile=profile, output_dir=folder, progress=sys.stderr.isatty())
+    source = read_metrics(folder)["data"]["source"]
+    if (source == "real") != (profile != "smoke"):
+        raise RunError(f"lesson {lesson.number}: the {profile} profile ran on {source} data; see: ecgnb data")
+    shutil.copyfile(folder / "metrics.json", results_path(lesson, profile))
+    return folder
+
+
+def update_notebook(lesson: Lesson) -> bool:
+    """Bring the committed notebook up to its source; return whether it had to be executed."""
+    source = jupytext.read(lesson.script)
+    reason = stale_because(lesson)
+    if reason:
+        print(f"{lesson.name}: {reason}; executing", flush=True)
+        folder = record(lesson, "default")
+        shutil.copyfile(folder / "figures" / "hero.png", lesson.script.parent / "images" / f"{lesson.number}_hero.png")
+        ran = _without_traces(nbformat.read(folder / "executed.ipynb", as_version=4))
+        ran.metadata["ecgnb"] = {"code_sha256": code_sha256(source), "source": "real"}
+    else:
+        ran = nbformat.read(lesson.notebook, as_version=4)
+    refresh_text(lesson)
+    source = jupytext.read(lesson.script)
+    if lesson.notebook.is_file():  # cells that are still there keep their ids, so that a change shows small
+        source = combine_inputs_with_outputs(source, nbformat.read(lesson.notebook, as_version=4))
+    for cell in source.cells:
+        cell.pop("outputs", None)
+    outputs = iter([cell for cell in ran.cells if cell.cell_type == "code"])
+    for cell in source.cells:
+        if cell.cell_type == "code":
+            match = next(outputs)
+            cell.outputs, cell.execution_count = match.outputs, match.execution_count
+    source.metadata["ecgnb"] = ran.metadata["ecgnb"]
+    source.metadata["language_info"] = {"name": "python"}
+    nbformat.write(source, lesson.notebook)
+    return bool(reason)
+
+
+def _without_traces(notebook: Any) -> Any:
+    """Drop what papermill adds: its cell with the output folder, its metadata, the count that cell used up."""
+    notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    number = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            number += 1
+            cell.execution_count = number
+            for output in cell.outputs:
+                if "execution_count" in output:
+                    output["execution_count"] = number
+    return notebook
+
+
+def _results(lesson: Lesson) -> dict[str, dict[str, Any]]:
+    paths = {profile: results_path(lesson, profile) for profile in PROFILES}
+    return {profile: json.loads(path.read_text()) for profile, path in paths.items() if path.is_file()}
+
+
+def _fill(text: str, marker: str, lines: list[str], prefix: str = "") -> str:
+    """Put lines between a pair of markers, each line behind the prefix that its surroundings have."""
+    start, end = f"<!-- {marker}:start -->", f"<!-- {marker}:end -->"
+    pattern = re.compile(f"({re.escape(prefix + start)}\n).*?({re.escape(prefix + end)})", re.DOTALL)
+    if not pattern.search(text):
+        return text
+    body = "".join(f"{prefix}{line}".rstrip() + "\n" for line in lines)
+    return pattern.sub(lambda found: found.group(1) + body + found.group(2), text)
+
+
+def lesson_text(lesson: Lesson) -> str:
+    """Return the lesson's source with its generated passages filled in from the recorded runs."""
+    text = lesson.script.read_text(encoding="utf-8")
+    results = _results(lesson)
+    prose = "\n".join(c.source for c in jupytext.reads(text, fmt="py:percent").cells if c.cell_type == "markdown")
+    minutes = 5 * max(1, round(len(prose.split()) / WORDS_PER_MINUTE / 5))
+    times = " · ".join(
+        f"{profile} {_duration(found['seconds']['total'])} ({found['device']})" for profile, found in results.items()
+    )
+    lines = [f"*Reading:* about {minutes} minutes. *Running*, as measured: {times}."]
+    text = _fill(text, "times", lines, "# > ")
+    rows = results.get("full", {}).get("metrics", {}).get("search", [])
+    table = ["| embedding | samples per step | input noise | AUROC, reserved anomalies | spread | validation loss |",
+             "|---|---|---|---|---|---|"]  # fmt: skip
+    table += [
+        f"| {r['embedding_dim']} | {r['samples_per_step']} | {r['input_noise']} | {r['auroc']:.4f} | {r['spread']:.4f} "
+        f"| {r['val_loss']:.3f} |"
+        for r in rows
+    ]
+    return _fill(text, "search", table if rows else [], "# ")
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+
+
+def refresh_text(lesson: Lesson) -> None:
+    """Write the generated passages into the lesson's source."""
+    text = lesson_text(lesson)
+    if text != lesson.script.read_text(encoding="utf-8"):
+        lesson.script.write_text(text, encoding="utf-8")
+
+
+def readme_text() -> str:
+    """Return README.md with its course map, parameters and results filled in from lessons and recorded runs."""
+    text = _readme().read_text(encoding="utf-8")
+    course, results, options = ["| | lesson | default run |", "|---|---|---|"], [], []
+    for lesson in lessons():
+        found = _results(lesson)
+        seconds = _duration(found["default"]["seconds"]["total"]) if "default" in found else "not run"
+        course.append(f"| {lesson.number} | [{lesson.title}](notebooks/{lesson.notebook.name}) | {seconds} |")
+        results += _result_lines(lesson, found)
+        options += [f"**Lesson {lesson.number}**", "", "| name | type | default | meaning |", "|---|---|---|---|"]
+        options += [f"| `{p.name}` | {p.type} | `{p.default!r}` | {p.help} |" for p in parameters(lesson).values()]
+    for marker, lines in (("course", course), ("results", results), ("parameters", options)):
+        text = _fill(text, marker, lines)
+    return text
+
+
+def _result_lines(lesson: Lesson, found: dict[str, dict[str, Any]]) -> list[str]:
+    """Return the README's table of one lesson: every plain number of its real runs, and the baselines."""
+    columns = {profile: run for profile, run in found.items() if run["data"]["source"] == "real"}
+    lines = [f"**Lesson {lesson.number}: {lesson.title}**", ""]
+    lines += [f"| | {' | '.join(columns)} |", "|---|" + "---|" * len(columns)]
+    names = [name for name, value in next(iter(columns.values()))["metrics"].items() if isinstance(value, float)]
+    for name in names:
+        cells = []
+        for run in columns.values():
+            low, high = run["metrics"].get(f"{name}_interval", (None, None))
+            interval = f" ({low:.3f} to {high:.3f})" if low is not None else ""
+            cells.append(f"{run['metrics'][name]:.4f}{interval}")
+        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
+    for name in next(iter(columns.values()))["metrics"].get("baselines", {}):
+        cells = [f"{run['metrics']['baselines'][name]:.4f}" for run in columns.values()]
+        lines.append(f"| baseline: {name} (auroc) | {' | '.join(cells)} |")
+    for name, run in columns.items():
+        if seeds := run["metrics"].get("seeds"):
+            values = [row["LSTM autoencoder"] for row in seeds]
+            lines += ["", f"Over {len(seeds)} seeds ({name} profile), AUROC {min(values):.4f} to {max(values):.4f}."]
+    training = "; ".join(f"{run['seconds']['train']:.0f} s ({name})" for name, run in columns.items())
+    lines += ["", f"Measured on {next(iter(columns.values()))['device']}; training {training}.", ""]
+    return lines
+
+
+def _readme() -> Path:
+    root = checkout()
+    assert root is not None, "authoring is done in a checkout"
+    return root / "README.md"
+
+
+def update_readme() -> None:
+    """Write the generated passages into README.md."""
+    _readme().write_text(readme_text(), encoding="utf-8")
+
+
+def main(arguments: list[str]) -> int:
+    """Run ``notebooks``, ``record`` or ``readme``."""
+    try:
+        if arguments == ["record"]:
+            for lesson in lessons():
+                for profile in ("smoke", "full"):
+                    record(lesson, profile)
+        elif arguments not in (["notebooks"], ["readme"]):
+            raise UsageError("python -m ecgnb.authoring takes one of: notebooks, record, readme")
+        for lesson in lessons():
+            if arguments == ["notebooks"] or not stale_because(lesson):
+                update_notebook(lesson)
+        update_readme()
+    except EcgnbError as fault:
+        print(f"authoring: {fault}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""The `ecgnb` command: list, inspect and run lessons, fetch data. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ecgnb.datasets.fetch import DATASETS, fetch, unverified
+from ecgnb.errors import EcgnbError, UsageError
+from ecgnb.paths import data_dir, shown
+
+app = typer.Typer(
+    help="A notebook course on deep learning for ECG. For learning and research, not for diagnosis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+LessonNumber = Annotated[str, typer.Argument(help="Number of the lesson, such as 01.")]
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    """Options before the command."""
+
+
+def _print(table: Table) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)  # piped output is for other programs: never fold it
+    console.print(table)
+
+
+@app.command("lessons")
+def list_lessons() -> None:
+    """List the lessons."""
+    from ecgnb.lessons import lessons  # papermill takes a second to import, and only half of the commands need it
+
+    table = Table("lesson", "title", "notebook")
+    for lesson in lessons():
+        table.add_row(lesson.number, lesson.title, shown(lesson.notebook))
+    _print(table)
+
+
+@app.command("params")
+def list_parameters(lesson: LessonNumber) -> None:
+    """List a lesson's parameters: name, type, default, help."""
+    from ecgnb.lessons import find, parameters
+
+    table = Table("name", "type", "default", "help")
+    for parameter in parameters(find(lesson)).values():
+        table.add_row(parameter.name, parameter.type, repr(parameter.default), parameter.help.replace("[", r"\["))
+    _print(table)
+
+
+@app.command("run")
+def run_lesson(
+    lesson: LessonNumber,
+    profile: Annotated[str, typer.Option(help="smoke, default or full.")] = "default",
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE, as often as needed.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="YAML file of parameters.")] = None,
+    output_dir: Annotated[Path | None, typer.Option(help="Folder to fill; a new one below runs/ by default.")] = None,
+) -> None:
+    """Execute a lesson headless and say where its results are."""
+    from ecgnb.lessons import execute, find, read_parameter_file
+
+    given: dict[str, Any] = read_parameter_file(file) if file else {}
+    for pair in parameter or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"-p takes NAME=VALUE, such as epochs=5; got {pair!r}")
+        given[name.strip()] = value
+    folder = execute(
+        find(lesson), given, profile=profile, output_dir=output_dir, progress=Console(stderr=True).is_terminal
+    )
+    typer.echo(f"\n{(folder / 'SUMMARY.txt').read_text(encoding='utf-8')}")
+    for what, name in (
+        ("executed notebook", "executed.ipynb"),
+        ("as a page", "executed.html"),
+        ("figures", "figures"),
+        ("metrics", "metrics.json"),
+    ):
+        typer.echo(f"{what + ':':<19}{folder / name}")
+
+
+@app.command("fetch")
+def fetch_data(dataset: Annotated[str, typer.Argument(help=f"One of: {', '.join(DATASETS)}.")]) -> None:
+    """Fetch a data set and verify every file of it."""
+    folder = fetch(dataset, progress=True)
+    typer.echo(f"{dataset}: {len(DATASETS[dataset].sha256)} files, verified, in {folder}")
+
+
+@app.command("data")
+def list_data() -> None:
+    """List the data sets: what is present and verified, and where."""
+    table = Table("data set", "state", "folder", "licence")
+    for dataset in DATASETS.values():
+        folder = data_dir() / dataset.name
+        wrong = unverified(dataset, folder)
+        n_files, n_damaged = len(dataset.sha256), sum(state == "damaged" for state in wrong.values())
+        state = f"{n_files} files verified" if not wrong else f"{len(wrong) - n_damaged} of {n_files} files missing"
+        if n_damaged:
+            state += f", {n_damaged} damaged"
+        if wrong:
+            state += f" (get them: ecgnb fetch {dataset.name})"
+        table.add_row(dataset.title, state, str(folder), dataset.licence)
+    _print(table)
+
+
+def main() -> None:
+    """Run the command line; an error of the user's is one line, unless ``--debug`` asks for the traceback."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        app()
+    except EcgnbError as fault:
+        if debug:
+            raise
+        typer.echo(f"ecgnb: {' '.join(str(fault).split())}", err=True)
+        sys.exit(2 if isinstance(fault, UsageError) else 1)
+    except KeyboardInterrupt:
+        typer.echo("ecgnb: interrupted; what is in the output folder is not a finished run", err=True)
+        sys.exit(1)

@@ -1,0 +1,120 @@
+"""`Beats`, the one container that carries heartbeats through every lesson."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from ecgnb.errors import UsageError
+
+PER_BEAT = ("signal", "label", "record", "r_sample", "rr")
+
+
+@dataclass(frozen=True, eq=False)
+class Beats:
+    """Heartbeats of equal length, one a row.
+
+    Parameters
+    ----------
+    name : str
+        Data set, such as "ecg5000".
+    signal : (n_beats, n_samples) float32 array
+        In the unit of the data set: mV, or z-scores where each beat was normalised.
+    label : (n_beats,) int64 array
+        Index into `class_names`.
+    class_names : sequence of str
+    record : (n_beats,) str array
+        The record each beat was cut from.
+    fs : float or None
+        Samples per second; None where beats were stretched to a common length, so that a sample has no fixed duration.
+    r_sample : (n_beats,) int array, optional
+        Sample of the R peak in its record.
+    rr : (n_beats, n_features) float array, optional
+        Timing features.
+    source : {"real", "synthetic"}
+    sha256 : mapping of str to str
+        Each file the beats came from, and its hash.
+    note : str
+        Why the beats are synthetic, where that was not asked for.
+    """
+
+    name: str
+    signal: NDArray[np.float32]
+    label: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    record: NDArray[np.str_]
+    fs: float | None = None
+    r_sample: NDArray[np.int64] | None = None
+    rr: NDArray[np.float32] | None = None
+    source: str = "real"
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.signal.ndim != 2 or self.signal.dtype != np.float32:
+            raise UsageError(
+                f"signal is {self.signal.dtype} of shape {self.signal.shape}; expected float32 (n_beats, n_samples)"
+            )
+        if self.source not in ("real", "synthetic"):
+            raise UsageError(f"source is {self.source!r}; expected 'real' or 'synthetic'")
+        for name in PER_BEAT:
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self.signal):
+                raise UsageError(f"{name} has {len(values)} rows, signal has {len(self.signal)}; expected one a beat")
+        if len(self) and not (self.label.min() >= 0 and self.label.max() < len(self.class_names)):
+            raise UsageError(
+                f"labels run from {self.label.min()} to {self.label.max()}; expected 0 to {len(self.class_names) - 1}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.signal)
+
+    def __getitem__(self, index: ArrayLike | slice) -> Beats:
+        """Select beats by an index array, a mask or a slice."""
+        picked = index if isinstance(index, slice) else np.atleast_1d(np.asarray(index))
+        columns = {name: getattr(self, name) for name in PER_BEAT}
+        chosen: dict[str, Any] = {name: None if rows is None else rows[picked] for name, rows in columns.items()}
+        return replace(self, **chosen)
+
+    @property
+    def n_samples(self) -> int:
+        """Samples per beat."""
+        return self.signal.shape[1]
+
+    @property
+    def class_name(self) -> NDArray[np.str_]:
+        """Name of each beat's class, (n_beats,)."""
+        return np.asarray(self.class_names)[self.label]
+
+    def counts(self) -> pd.Series:
+        """Return the number of beats of every class, in the order of `class_names`."""
+        return pd.Series(np.bincount(self.label, minlength=len(self.class_names)), self.class_names, name="beats")
+
+
+def concatenate(parts: Sequence[Beats]) -> Beats:
+    """Join beats of one data set, in the order given.
+
+    Raises
+    ------
+    UsageError
+        Where the parts differ in anything but their beats.
+    """
+    first = parts[0]
+    for part in parts[1:]:
+        for name in ("name", "class_names", "fs", "source", "n_samples"):
+            if getattr(part, name) != getattr(first, name):
+                raise UsageError(
+                    f"cannot join beats whose {name} differ: {getattr(first, name)}, {getattr(part, name)}"
+                )
+    columns = {name: [getattr(part, name) for part in parts] for name in PER_BEAT}
+    joined: dict[str, Any] = {
+        name: None if any(rows is None for rows in column) else np.concatenate(column)
+        for name, column in columns.items()
+    }
+    hashes = {file: sha for part in parts for file, sha in part.sha256.items()}
+    return replace(first, **joined, sha256=hashes)

@@ -1,0 +1,48 @@
+"""What a notebook shows besides figures: source code, banners, tables of provenance."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import textwrap
+from typing import Any
+
+from IPython import get_ipython
+from IPython.display import Markdown, display
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+
+def is_interactive() -> bool:
+    """Say whether a person sits at the notebook; a headless run (papermill, CI) sets ``$ECGNB_HEADLESS``."""
+    return get_ipython() is not None and not os.environ.get("ECGNB_HEADLESS")
+
+
+def source_text(thing: Any) -> str:
+    """Return the source of a class or function as it stands in the package."""
+    return textwrap.dedent(inspect.getsource(thing)).rstrip()
+
+
+def show_source(thing: Any) -> None:
+    """Show the source of a class or function from the package, so that what is read is what runs."""
+    text = source_text(thing)
+    formatter = HtmlFormatter(noclasses=True, cssstyles="font-size: 85%; padding: 0.5em; background: transparent")
+    page = highlight(text, PythonLexer(), formatter)
+    name = f"{thing.__module__}:{thing.__qualname__}"
+    display(
+        {"text/html": page, "text/plain": text},
+        raw=True,
+        metadata={"ecgnb_source": name},  # a test compares what a committed notebook shows with the package
+    )
+
+
+def show_markdown(text: str) -> None:
+    """Show text whose numbers come from variables."""
+    display(Markdown(text))
+
+
+def show_banner(text: str) -> None:
+    """Show a warning that cannot be overlooked."""
+    style = "background:#b00020;color:white;padding:0.8em 1em;border-radius:4px;font-weight:bold"
+    display({"text/html": f'<div role="alert" style="{style}">{text}</div>', "text/plain": text}, raw=True)

@@ -1,0 +1,25 @@
+"""The errors a user of the course can meet; each message says what was given, what was expected and what to do."""
+
+
+class EcgnbError(Exception):
+    """Base of all errors that are the user's to mend, shown as one line by the command line."""
+
+
+class UsageError(EcgnbError):
+    """A name, type or value that the called function or command does not take."""
+
+
+class DataError(EcgnbError):
+    """A data set that is absent, damaged, or cannot be fetched or stored."""
+
+
+class ModelError(EcgnbError):
+    """A model that is unknown, or a model file that cannot be used."""
+
+
+class TrainingError(EcgnbError):
+    """A training run that cannot go on, such as one whose loss is not a number."""
+
+
+class RunError(EcgnbError):
+    """A run folder that cannot be used, or a lesson that failed while it ran."""

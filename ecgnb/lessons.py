@@ -1,0 +1,244 @@
+"""Find the lessons, read their parameters, and execute one headless with papermill."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+import papermill
+import yaml
+from nbconvert import HTMLExporter
+
+from ecgnb.errors import RunError, UsageError
+from ecgnb.paths import checkout
+from ecgnb.runs import is_finished, new_run_folder
+
+PROFILES = ("smoke", "default", "full")
+TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool, "list": list}
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson: its number ("01"), its name, and its py:percent file, which is the source of its notebook."""
+
+    number: str
+    name: str
+    script: Path
+
+    @property
+    def notebook(self) -> Path:
+        """The paired notebook, executed on real data."""
+        return self.script.with_suffix(".ipynb")
+
+    @property
+    def title(self) -> str:
+        """The lesson's first heading."""
+        found = re.search(r"^# # (.+)$", self.script.read_text(encoding="utf-8"), re.MULTILINE)
+        return found.group(1) if found else self.name
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a lesson, as its parameters cell declares it.
+
+    The comment is the help text; it may end in ``[low, high]`` for a range or ``{a, b}`` for a choice.
+    """
+
+    name: str
+    type: str
+    default: Any
+    help: str
+
+    def check(self, value: Any) -> Any:
+        """Return the value in the parameter's type.
+
+        Raises
+        ------
+        UsageError
+            Where it does not fit: what was given, what is expected.
+        """
+        try:
+            converted = self._convert(value)
+        except (ValueError, TypeError, SyntaxError, KeyError):
+            raise UsageError(f"parameter {self.name} takes {_article(self.type)}; got {value!r}") from None
+        if found := re.search(r"\[([^\],]*),\s*([^\]]*)\]$", self.help):
+            low, high = (float(bound) for bound in found.groups())
+            if not low <= converted <= high:
+                raise UsageError(f"parameter {self.name} must lie in [{low:g}, {high:g}]; got {value!r}")
+        if found := re.search(r"\{(.*)\}$", self.help):
+            choices = [choice.strip() for choice in found.group(1).split(",")]
+            if converted not in choices:
+                raise UsageError(f"parameter {self.name} must be one of {', '.join(choices)}; got {value!r}")
+        return converted
+
+    def _convert(self, value: Any) -> Any:
+        kind = TYPES[self.type.split("[")[0]]
+        if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+            return value
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        if not isinstance(value, str):
+            raise TypeError
+        if kind is bool:
+            return {"true": True, "false": False}[value.lower()]
+        if kind is list:
+            parsed = ast.literal_eval(value)
+            return parsed if isinstance(parsed, list) else [][1]
+        return kind(value)
+
+
+def _article(kind: str) -> str:
+    words = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "list": "a list"}
+    return words[kind.split("[")[0]]
+
+
+def lessons() -> list[Lesson]:
+    """Return all lessons of the checkout, in order."""
+    root = checkout()
+    if root is None:
+        raise UsageError("the lessons are in the course's checkout; install ecgnb from there with: pip install -e .")
+    scripts = sorted((root / "notebooks").glob("[0-9][0-9]_*.py"))
+    return [Lesson(script.stem[:2], script.stem, script) for script in scripts]
+
+
+def find(number: str) -> Lesson:
+    """Return the lesson of that number or name, or raise `UsageError` with those there are."""
+    known = lessons()
+    for lesson in known:
+        if number in (lesson.number, lesson.number.lstrip("0"), lesson.name):
+            return lesson
+    raise UsageError(f"unknown lesson {number!r}; there are: {', '.join(lesson.number for lesson in known)}")
+
+
+def parameters(lesson: Lesson) -> dict[str, Parameter]:
+    """Return the lesson's parameters by name, as papermill reads them from the cell tagged "parameters"."""
+    found = papermill.inspect_notebook(nbformat.from_dict(jupytext.read(lesson.script)))
+    return {
+        name: Parameter(name, entry["inferred_type_name"], ast.literal_eval(entry["default"]), entry["help"])
+        for name, entry in found.items()
+    }
+
+
+def check_parameters(lesson: Lesson, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the given values in their declared types.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name, a wrong type, or a value out of range.
+    """
+    known = parameters(lesson)
+    if unknown := [name for name in given if name not in known]:
+        raise UsageError(
+            f"lesson {lesson.number} has no parameter {', '.join(map(repr, unknown))}; it takes: {', '.join(known)}"
+        )
+    return {name: known[name].check(value) for name, value in given.items()}
+
+
+def read_parameter_file(path: Path) -> dict[str, Any]:
+    """Return the parameters of a YAML file.
+
+    Raises
+    ------
+    UsageError
+        Where the file is absent, or is no mapping of names to values.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise UsageError(f"cannot read {path}: {fault.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as fault:
+        raise UsageError(f"{path} is not YAML: {' '.join(str(fault).split())}") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{path} holds {type(content).__name__}; expected a mapping such as 'epochs: 5'")
+    return {str(name): value for name, value in content.items()}
+
+
+def profile_parameters(lesson: Lesson, profile: str) -> dict[str, Any]:
+    """Return the parameters a profile sets for a lesson; "default" sets none."""
+    if profile not in PROFILES:
+        raise UsageError(f"unknown profile {profile!r}; there are: {', '.join(PROFILES)}")
+    if profile == "default":
+        return {}
+    return read_parameter_file(lesson.script.parent / "profiles" / f"{profile}.yaml").get(lesson.number, {})
+
+
+def execute(
+    lesson: Lesson,
+    given: Mapping[str, Any] | None = None,
+    *,
+    profile: str = "default",
+    output_dir: str | Path | None = None,
+    progress: bool = False,
+) -> Path:
+    """Execute a lesson headless and return the folder of its finished run.
+
+    Parameters
+    ----------
+    lesson : Lesson
+    given : mapping, optional
+        Parameters that differ from the profile's.
+    profile : {"smoke", "default", "full"}
+    output_dir : path, optional
+        The folder to fill; a new one below ``runs/`` where it is not given.
+    progress : bool
+        Show a progress bar over the cells.
+
+    Raises
+    ------
+    UsageError
+        For parameters that do not fit; nothing is run.
+    RunError
+        Where a cell fails, or the folder holds a finished run.
+    """
+    values = check_parameters(lesson, profile_parameters(lesson, profile) | dict(given or {}))
+    folder = Path(output_dir).expanduser().resolve() if output_dir else new_run_folder(lesson.number)
+    if is_finished(folder):
+        raise RunError(f"{folder} already holds a finished run; give another folder, or remove it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise RunError(f"cannot write to {folder}: {fault.strerror}; give another folder") from None
+    executed = folder / "executed.ipynb"
+    with headless():
+        try:
+            papermill.execute_notebook(
+                nbformat.from_dict(jupytext.read(lesson.script)),
+                executed,
+                parameters=values | {"output_dir": str(folder)},
+                kernel_name="python3",
+                progress_bar=progress,
+                extra_arguments=["--log-level=40"],  # the kernel else warns of its local TCP ports on every run
+            )
+        except papermill.PapermillExecutionError as fault:
+            raise RunError(
+                f"lesson {lesson.number} failed in cell {fault.cell_index}: {fault.ename}: {fault.evalue.strip()}; "
+                f"the notebook up to there: {executed}"
+            ) from fault
+    if not is_finished(folder):
+        raise RunError(f"lesson {lesson.number} ended without writing {folder / 'metrics.json'}")
+    page, _ = HTMLExporter().from_filename(str(executed))
+    executed.with_suffix(".html").write_text(page, encoding="utf-8")
+    return folder
+
+
+@contextmanager
+def headless() -> Iterator[None]:
+    """Tell the kernels started within that nobody sits at the notebook."""
+    before = os.environ.get("ECGNB_HEADLESS")
+    os.environ["ECGNB_HEADLESS"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["ECGNB_HEADLESS"]
+        else:
+            os.environ["ECGNB_HEADLESS"] = before

@@ -1,0 +1,104 @@
+"""Models by name: `create` makes one, `save` and `load` keep one in a file that holds no code."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ecgnb.errors import ModelError, UsageError
+from ecgnb.models.lstm_autoencoder import LSTMAutoencoder
+
+__all__ = ["LSTMAutoencoder", "count_parameters", "create", "load", "names", "save"]
+
+# Adding a model is one file beside this one, and one line here.
+_MODELS: dict[str, Callable[..., nn.Module]] = {
+    "lstm_autoencoder": LSTMAutoencoder,
+}
+FORMAT = "ecgnb-model-1"
+
+
+def names() -> list[str]:
+    """Return the names `create` takes."""
+    return list(_MODELS)
+
+
+def create(name: str, **options: Any) -> nn.Module:
+    """Make a model with fresh random weights.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`.
+    **options
+        What the model's class takes, such as ``n_samples=140``.
+
+    Raises
+    ------
+    ModelError
+        For an unknown name or option.
+    """
+    if name not in _MODELS:
+        raise ModelError(f"unknown model {name!r}; expected one of: {', '.join(_MODELS)}")
+    known = inspect.signature(_MODELS[name]).parameters
+    if unknown := set(options) - set(known):
+        raise ModelError(f"{name} has no option {', '.join(sorted(unknown))}; it takes: {', '.join(known)}")
+    model = _MODELS[name](**options)
+    model.ecgnb_config = {"name": name, "options": options}  # type: ignore[assignment]
+    return model
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def save(model: nn.Module, path: str | Path, **extra: Any) -> None:
+    """Save the weights and what is needed to build the model again.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Made by `create`; a class of your own can be saved with ``torch.save(model.state_dict(), path)``.
+    path : path
+    **extra
+        Plain values to keep beside the weights, such as ``threshold=0.25``.
+    """
+    config = getattr(model, "ecgnb_config", None)
+    if config is None:
+        raise UsageError("only a model made by create() can be saved so that load() can build it again")
+    torch.save({"format": FORMAT, **config, "extra": extra, "state_dict": model.state_dict()}, path)
+
+
+def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
+    """Return the model saved in a file, in evaluation mode, and the values kept beside it.
+
+    The file is read with ``weights_only=True``: it can hold numbers, not code.
+
+    Raises
+    ------
+    ModelError
+        Where the file is absent, damaged or not one of ours.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch warns of foreign pickles; the error below says it plainly
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ModelError(f"{path} does not exist; expected a model saved by a run, such as best_model.pth") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError) as fault:
+        raise ModelError(f"{path} is not a model file that can be read safely ({type(fault).__name__})") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ModelError(f"{path} was not saved by this course; expected format {FORMAT!r}")
+    model = create(content["name"], **content["options"])
+    try:
+        model.load_state_dict(content["state_dict"])
+    except RuntimeError as fault:
+        raise ModelError(f"{path}: its weights do not fit {content['name']}: {str(fault).splitlines()[-1]}") from None
+    return model.eval(), content["extra"]

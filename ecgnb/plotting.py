@@ -1,0 +1,156 @@
+"""Figures that more than one lesson draws, in the house style; one fixed colour for each class of beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from ecgnb.datasets import Beats
+from ecgnb.training import History
+
+# Okabe and Ito's colours, told apart by colour-blind readers too. Classes that mean the same share one in all lessons.
+CLASS_COLOURS = {
+    "Normal": "#0072B2",
+    "R-on-T PVC": "#E69F00",
+    "PVC": "#D55E00",
+    "SP": "#009E73",
+    "UB": "#444444",
+}
+TRAIN_COLOUR, VAL_COLOUR, ALARM_COLOUR = "#0072B2", "#E69F00", "#CC0000"
+
+
+def use_style() -> None:
+    """Take the house style for all figures that follow."""
+    plt.style.use(str(files("ecgnb").joinpath("ecgnb.mplstyle")))
+
+
+def plot_beats_by_class(beats: Beats, *, per_class: int = 25, seed: int = 0) -> Figure:
+    """Draw some beats of each class, thin, with the class's mean beat over them."""
+    rng = np.random.default_rng(seed)
+    present = [position for position in range(len(beats.class_names)) if (beats.label == position).any()]
+    figure, axes = plt.subplots(1, len(present), figsize=(2.1 * len(present), 2.7), sharey=True, squeeze=False)
+    for axis, position in zip(axes[0], present, strict=True):
+        name = beats.class_names[position]
+        rows = np.flatnonzero(beats.label == position)
+        some = rng.choice(rows, min(per_class, len(rows)), replace=False)
+        axis.plot(beats.signal[some].T, color=CLASS_COLOURS[name], alpha=0.2, linewidth=0.7)
+        axis.plot(beats.signal[rows].mean(axis=0), color=CLASS_COLOURS[name])
+        axis.set(title=f"{name}\n{len(rows):,} beats", xlabel="sample")
+    axes[0, 0].set_ylabel("amplitude (z-score)")
+    return figure
+
+
+def plot_history(history: History, *, unit: str, title: str) -> Figure:
+    """Draw training and validation loss by epoch, and mark the epoch whose weights were kept."""
+    frame = history.to_frame()
+    figure, axis = plt.subplots()
+    axis.plot(frame["train_loss"], color=TRAIN_COLOUR, label="training")
+    axis.plot(frame["val_loss"], color=VAL_COLOUR, label="validation")
+    best = frame["val_loss"].loc[history.best_epoch]
+    axis.plot(history.best_epoch, best, "o", color=VAL_COLOUR, label=f"kept: epoch {history.best_epoch}")
+    axis.set(xlabel="epoch", ylabel=f"loss ({unit})", title=title, ylim=(0, None))
+    axis.legend()
+    return figure
+
+
+def plot_reconstructions(
+    signal: ArrayLike, reconstruction: ArrayLike, class_name: Sequence[str], scores: ArrayLike, *, columns: int = 5
+) -> Figure:
+    """Draw beats, their reconstructions, and the gap between the two that is the score."""
+    signal, reconstruction, scores = np.asarray(signal), np.asarray(reconstruction), np.asarray(scores)
+    rows = -(-len(signal) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(10, 2.3 * rows), sharex=True, sharey=True, squeeze=False)
+    for axis in axes.flat[len(signal) :]:
+        axis.set_visible(False)
+    x = np.arange(signal.shape[1])
+    for axis, beat, redrawn, name, score in zip(axes.flat, signal, reconstruction, class_name, scores, strict=False):
+        axis.fill_between(x, beat, redrawn, color=ALARM_COLOUR, alpha=0.2, linewidth=0)
+        axis.plot(x, beat, color=CLASS_COLOURS[name], linewidth=1)
+        axis.plot(x, redrawn, color="black", linewidth=0.8, linestyle="--")
+        axis.set_title(f"{name}: {score:.2f}", fontsize=9)
+    for axis in axes[-1]:
+        axis.set_xlabel("sample")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("z-score")
+    return figure
+
+
+def plot_score_distribution(
+    scores: ArrayLike, class_name: ArrayLike, *, thresholds: Mapping[str, float], xlabel: str, title: str
+) -> Figure:
+    """Draw how the scores of each class are spread, on a logarithmic axis, with thresholds as vertical lines."""
+    table = pd.DataFrame({xlabel: np.asarray(scores), "class": np.asarray(class_name)})
+    present = [name for name in CLASS_COLOURS if (table["class"] == name).any()]
+    figure, axis = plt.subplots(figsize=(7.2, 3.8))
+    sns.histplot(
+        table, x=xlabel, hue="class", hue_order=present, palette=CLASS_COLOURS, log_scale=True, bins=60,
+        element="step", alpha=0.35, ax=axis,
+    )  # fmt: skip
+    for style, (name, value) in zip(("-", "--", ":"), thresholds.items(), strict=False):
+        axis.axvline(value, color="black", linestyle=style, linewidth=1.2)
+        axis.annotate(f" {name}: {value:.2f}", (value, 1 - 0.07 * len(axis.texts)), xycoords=("data", "axes fraction"))
+    axis.set(ylabel="beats", title=title)
+    return figure
+
+
+def plot_roc_and_precision_recall(scores: Mapping[str, NDArray[np.float64]], is_anomaly: ArrayLike) -> Figure:
+    """Draw the ROC curve (its crowded corner) and the precision-recall curve of several detectors."""
+    is_anomaly = np.asarray(is_anomaly, dtype=bool)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
+    for name, values in scores.items():
+        false_alarms, detected, _ = roc_curve(is_anomaly, values)
+        precision, recall, _ = precision_recall_curve(is_anomaly, values)
+        left.plot(false_alarms, detected, label=name)
+        right.plot(recall, precision, label=name)
+    left.set(xlabel="false-alarm rate", ylabel="detection rate", title="ROC, upper left corner")
+    left.set(xlim=(0, 0.3), ylim=(0.7, 1.005))
+    left.legend(loc="lower right")
+    chance = is_anomaly.mean()
+    right.axhline(chance, color="grey", linestyle=":", label=f"chance: {chance:.2f}")
+    right.set(xlabel="recall (detection rate)", ylabel="precision", title="Precision and recall", ylim=(0.75, 1.005))
+    right.legend(loc="lower left")
+    return figure
+
+
+def plot_confusion_matrix(matrix: ArrayLike, true_names: Sequence[str], predicted_names: Sequence[str]) -> Figure:
+    """Draw a confusion matrix: counts, and the share of each true class as colour."""
+    matrix = np.asarray(matrix)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    text = np.array(
+        [[f"{n:,}\n{s:.1%}" for n, s in zip(*row, strict=True)] for row in zip(matrix, shares, strict=True)]
+    )
+    figure, axis = plt.subplots(figsize=(1.6 + 1.3 * matrix.shape[1], 1.2 + 0.7 * matrix.shape[0]))
+    sns.heatmap(
+        shares, annot=text, fmt="", cmap="Blues", vmin=0, vmax=1, cbar_kws={"label": "share of the true class"},
+        xticklabels=predicted_names, yticklabels=true_names, ax=axis,
+    )  # fmt: skip
+    axis.set(xlabel="predicted", ylabel="true", title="Confusion matrix")
+    axis.tick_params(axis="y", rotation=0)
+    return figure
+
+
+def plot_intervals(table: pd.DataFrame, *, xlabel: str, title: str, axis: Axes | None = None) -> Figure:
+    """Draw one row a line: a point and its interval, from columns value, low and high; classes keep their colours."""
+    if axis is None:
+        _, axis = plt.subplots(figsize=(7.2, 0.8 + 0.38 * len(table)))
+    for position, (name, row) in enumerate(table.iterrows()):
+        colour = CLASS_COLOURS.get(str(name), "#444444")
+        axis.plot([row["low"], row["high"]], [position, position], color=colour, linewidth=3, alpha=0.4)
+        axis.plot(row["value"], position, "o", color=colour)
+        axis.annotate(f"{row['value']:.3f}", (row["value"], position), xytext=(0, 6), textcoords="offset points",
+                      ha="center", fontsize=8)  # fmt: skip
+    axis.set_yticks(range(len(table)), [str(name) for name in table.index])
+    axis.set(xlabel=xlabel, title=title, ylim=(-0.6, len(table) - 0.3))
+    axis.invert_yaxis()
+    figure = axis.get_figure()
+    assert isinstance(figure, Figure)
+    return figure

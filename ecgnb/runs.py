@@ -1,0 +1,184 @@
+"""A run's folder: figures, model, predictions, summary and, written last, metrics.json with the run's provenance."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from IPython.display import Image, display
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+from torch import nn
+
+from ecgnb import models
+from ecgnb.datasets import Beats
+from ecgnb.display import show_banner
+from ecgnb.errors import RunError
+from ecgnb.paths import runs_dir, shown
+
+VERSIONS_OF = ("ecgnb", "torch", "numpy", "pandas", "scikit-learn")
+
+
+def is_finished(folder: str | Path) -> bool:
+    """Say whether a folder holds a whole run: metrics.json is written last and atomically."""
+    return (Path(folder) / "metrics.json").is_file()
+
+
+def new_run_folder(lesson: str) -> Path:
+    """Return a folder for a new run that no other run has, named by lesson and time."""
+    now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    parent = runs_dir() / lesson
+    parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f"{now}_", dir=parent))
+
+
+class Run:
+    """One execution of a lesson and the folder it fills.
+
+    Parameters
+    ----------
+    lesson : str
+        Number of the lesson, such as "01".
+    parameters : mapping
+        Every parameter of the lesson and its value in this run.
+    beats : Beats
+        The data; where it is synthetic the run says so, in a banner, in every figure and in metrics.json.
+    output_dir : str
+        The folder to fill; a new one below ``runs/`` where it is empty.
+
+    Raises
+    ------
+    RunError
+        Where the folder already holds a finished run, or cannot be written.
+    """
+
+    def __init__(self, lesson: str, parameters: Mapping[str, Any], beats: Beats, output_dir: str = "") -> None:
+        self.lesson = lesson
+        self.parameters = dict(parameters)
+        self.beats = beats
+        self.started = time.perf_counter()
+        self.folder = Path(output_dir).expanduser().resolve() if output_dir else new_run_folder(lesson)
+        if is_finished(self.folder):
+            raise RunError(f"{self.folder} already holds a finished run; give another output_dir, or remove it")
+        try:
+            (self.folder / "figures").mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise RunError(f"cannot write to {self.folder}: {fault.strerror}; give another output_dir") from fault
+        if self.is_synthetic:
+            reason = f" {beats.note}." if beats.note else ""
+            show_banner(
+                "SYNTHETIC DATA. These beats were made by a formula; no number below says anything about hearts."
+                + html.escape(reason)
+            )
+        print(f"run folder: {shown(self.folder)}")
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the data is a synthetic stand-in."""
+        return self.beats.source == "synthetic"
+
+    def show(self, figure: Figure, name: str, *, alt: str) -> None:
+        """Save a figure as ``figures/<name>.png`` and show it, with a text for readers who cannot see it."""
+        if self.is_synthetic:
+            figure.suptitle("SYNTHETIC DATA", color="#b00020", fontweight="bold", fontsize=10)
+            alt = f"Synthetic data. {alt}"
+        path = self.folder / "figures" / f"{name}.png"
+        figure.savefig(path)
+        plt.close(figure)
+        display(Image(path, alt=alt))
+
+    def save_model(self, model: nn.Module, **extra: Any) -> None:
+        """Save a model as ``best_model.pth``, with plain values beside it."""
+        models.save(model, self.folder / "best_model.pth", **extra)
+
+    def save_predictions(self, **columns: ArrayLike) -> None:
+        """Save arrays of equal length, one row a test beat, as ``predictions.npz``."""
+        arrays: dict[str, Any] = {name: np.asarray(column) for name, column in columns.items()}
+        np.savez_compressed(self.folder / "predictions.npz", **arrays)
+
+    def finish(self, metrics: Mapping[str, Any], *, train_seconds: float) -> dict[str, Any]:
+        """Write SUMMARY.txt and then metrics.json, show the latter's content and return it."""
+        beats = self.beats
+        record = {
+            "lesson": self.lesson,
+            "parameters": self.parameters,
+            "data": {"name": beats.name, "source": beats.source, "sha256": dict(beats.sha256)},
+            "metrics": dict(metrics),
+            "seconds": {"train": round(train_seconds, 1), "total": round(time.perf_counter() - self.started, 1)},
+            "seed": self.parameters.get("seed"),
+            "versions": {"python": platform.python_version()} | {name: version(name) for name in VERSIONS_OF},
+            "device": _device_name(),
+        }
+        record = json.loads(json.dumps(record, default=_plain, allow_nan=False))
+        write_atomically(self.folder / "SUMMARY.txt", summary(record))
+        write_atomically(self.folder / "metrics.json", json.dumps(record, indent=2) + "\n")
+        text = json.dumps(record, indent=2)
+        display({"application/json": record, "text/plain": text}, raw=True)
+        return record
+
+
+def read_metrics(folder: str | Path) -> dict[str, Any]:
+    """Return the metrics.json of a finished run.
+
+    Raises
+    ------
+    RunError
+        Where the run is not finished, or the file is damaged.
+    """
+    path = Path(folder) / "metrics.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{folder} holds no finished run: it has no metrics.json") from None
+    except ValueError as fault:
+        raise RunError(f"{path} is damaged: {fault}") from None
+
+
+def summary(record: Mapping[str, Any]) -> str:
+    """Return a run's headline numbers as text: every metric that is a plain number."""
+    lines = [f"Lesson {record['lesson']} on {record['data']['source'].upper()} data ({record['data']['name']})"]
+    if record["data"]["source"] == "synthetic":
+        lines.append("Synthetic data: these numbers say nothing about hearts.")
+    lines += [
+        f"  {name.replace('_', ' '):<28} {value:.4g}"
+        for name, value in record["metrics"].items()
+        if isinstance(value, int | float)
+    ]
+    lines.append(f"  {'seconds (train / total)':<28} {record['seconds']['train']} / {record['seconds']['total']}")
+    lines.append(f"  {'device':<28} {record['device']}")
+    return "\n".join(lines) + "\n"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    """Turn NumPy's numbers and arrays into what JSON knows."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"a metric is a {type(value).__name__}; expected numbers, text, lists or dictionaries of them")
+
+
+def _device_name() -> str:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name(0)
+    return f"cpu, {torch.get_num_threads()} threads"

@@ -1,0 +1,209 @@
+"""Train any `nn.Module`: a plain loop that keeps the best weights and survives an interruption."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from ecgnb.errors import TrainingError, UsageError
+
+
+@dataclass
+class History:
+    """What happened in each epoch of a training run."""
+
+    train_loss: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    best_epoch: int = 0
+    interrupted: bool = False
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row an epoch, counted from 1."""
+        columns = {"train_loss": self.train_loss, "val_loss": self.val_loss, "seconds": self.seconds}
+        return pd.DataFrame(columns, index=pd.RangeIndex(1, len(self.train_loss) + 1, name="epoch"))
+
+
+def set_seed(seed: int, *, deterministic: bool = False) -> None:
+    """Seed PyTorch's random numbers.
+
+    Parameters
+    ----------
+    seed : int
+        Zero or more.
+    deterministic : bool
+        Also refuse algorithms that differ from run to run (a concern on GPUs; the CPU's are repeatable here).
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise UsageError(f"seed={seed!r}; expected a whole number of at least 0")
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(deterministic)
+
+
+def pick_device() -> torch.device:
+    """Return the GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def fit(
+    model: nn.Module,
+    train: Sequence[Tensor],
+    val: Sequence[Tensor],
+    loss: Callable[..., Tensor],
+    *,
+    epochs: int,
+    batch_size: int = 32,
+    lr: float = 1e-3,
+    weight_decay: float = 0.0,
+    patience: int | None = None,
+    clip: float = 1.0,
+    bf16: bool = False,
+    seed: int = 0,
+    device: torch.device | None = None,
+    augment: Callable[[Tensor], Tensor] | None = None,
+    after_epoch: Callable[[int, nn.Module], None] | None = None,
+    verbose: bool = True,
+) -> History:
+    """Train a model in place with AdamW and a one-cycle learning rate; it ends with its best weights.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Called with the first tensor of a batch.
+    train, val : sequence of tensors
+        Inputs, then what the loss needs: ``(signal, signal)`` for an autoencoder, ``(signal, label)`` for a classifier.
+    loss : callable
+        ``loss(model(inputs), *rest)`` gives a scalar.
+    epochs, batch_size : int
+    lr : float
+        Peak of the one-cycle schedule (Smith and Topin 2018, arXiv:1708.07120).
+    weight_decay : float
+    patience : int, optional
+        Stop after this many epochs without a lower validation loss.
+    clip : float
+        Largest norm of the gradient; recurrent networks need the bound.
+    bf16 : bool
+        Compute in bfloat16 where PyTorch deems it safe.
+    seed : int
+        Decides the order of the batches (weights are drawn before, by `set_seed`).
+    device : torch.device, optional
+        The GPU where there is one, unless told otherwise.
+    augment : callable, optional
+        Disturbs the inputs of each training batch, and them alone; noise makes an autoencoder a denoising one.
+    after_epoch : callable, optional
+        Called with the epoch and the model, for a look along the way.
+    verbose : bool
+        Print a line an epoch.
+
+    Returns
+    -------
+    History
+        Ctrl-C ends training early and keeps what was learned; `interrupted` then says so.
+
+    Raises
+    ------
+    UsageError
+        For epochs, batch size, learning rate or patience out of range.
+    TrainingError
+        Where the loss is not a number.
+    """
+    _check(epochs=epochs, batch_size=batch_size, patience=patience, lr=lr)
+    if not len(train[0]) or not len(val[0]):
+        raise UsageError("training and validation need at least one beat each")
+    device = device or pick_device()
+    model.to(device)
+    train, val = [part.to(device) for part in train], [part.to(device) for part in val]
+    n_batches = math.ceil(len(train[0]) / batch_size)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=lr, total_steps=epochs * n_batches)
+    order = torch.Generator().manual_seed(seed)
+    history = History()
+    best_loss, best_weights = math.inf, copy.deepcopy(model.state_dict())
+
+    def batch_loss(batch: Sequence[Tensor]) -> Tensor:
+        inputs = augment(batch[0]) if augment is not None and model.training else batch[0]
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            output = model(inputs)
+        return loss(_float32(output), *batch[1:])
+
+    try:
+        for epoch in range(1, epochs + 1):
+            started = time.perf_counter()
+            model.train()
+            total = torch.zeros((), device=device)
+            for rows in torch.randperm(len(train[0]), generator=order).to(device).split(batch_size):
+                batch = [part[rows] for part in train]
+                optimizer.zero_grad(set_to_none=True)
+                value = batch_loss(batch)
+                value.backward()
+                nn.utils.clip_grad_norm_(model.parameters(), clip)
+                optimizer.step()
+                schedule.step()
+                total += value.detach() * len(rows)
+            train_loss = float(total) / len(train[0])
+            val_loss = _mean_loss(model, val, batch_loss)
+            if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
+                model.load_state_dict(best_weights)
+                raise TrainingError(
+                    f"the loss is not a number after epoch {epoch} (lr={lr:g}); lower lr, look for NaN in the data. "
+                    f"The model holds its best weights, of epoch {history.best_epoch}"
+                )
+            history.train_loss.append(train_loss)
+            history.val_loss.append(val_loss)
+            history.seconds.append(time.perf_counter() - started)
+            if val_loss < best_loss:
+                best_loss, best_weights, history.best_epoch = val_loss, copy.deepcopy(model.state_dict()), epoch
+            if verbose:
+                seconds = history.seconds[-1]
+                print(f"epoch {epoch:3d}/{epochs}  train {train_loss:.4f}  val {val_loss:.4f}  {seconds:.1f} s")
+            if after_epoch is not None:
+                model.eval()
+                after_epoch(epoch, model)
+            if patience is not None and epoch - history.best_epoch >= patience:
+                break
+    except KeyboardInterrupt:
+        history.interrupted = True
+        print(f"interrupted in epoch {len(history.train_loss) + 1}; the best weights so far are kept")
+    model.load_state_dict(best_weights)
+    model.eval()
+    return history
+
+
+def _float32(output: Any) -> Any:
+    """Return one tensor, or each of several, in single precision, so that losses never add up in bfloat16."""
+    return output.float() if isinstance(output, Tensor) else tuple(part.float() for part in output)
+
+
+@torch.no_grad()
+def _mean_loss(model: nn.Module, data: Sequence[Tensor], batch_loss: Callable[..., Tensor], batch: int = 1024) -> float:
+    """Return the mean loss over data in evaluation mode, in batches that fit memory."""
+    model.eval()
+    n = len(data[0])
+    parts = [[part[start : start + batch] for part in data] for start in range(0, n, batch)]
+    return sum(float(batch_loss(part)) * len(part[0]) for part in parts) / n
+
+
+@torch.no_grad()
+def predict(model: nn.Module, inputs: Tensor, batch_size: int = 1024) -> Tensor:
+    """Return the model's output for all inputs, on the CPU, in evaluation mode."""
+    model.eval()
+    device = next(model.parameters()).device
+    return torch.cat([model(part.to(device)).float().cpu() for part in inputs.split(batch_size)])
+
+
+def _check(*, lr: float, **counts: int | None) -> None:
+    for name, value in counts.items():
+        if value is None and name == "patience":
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise UsageError(f"{name}={value!r}; expected a whole number of at least 1")
+    if isinstance(lr, bool) or not isinstance(lr, int | float) or not 0 < lr < math.inf:
+        raise UsageError(f"lr={lr!r}; expected a number above 0")

@@ -1,0 +1,109 @@
+"""What several test files share: a private data folder, synthetic beats, and a faulty publisher on loopback."""
+
+import contextlib
+import os
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from ecgnb.datasets import fetch, load_ecg5000
+from ecgnb.errors import DataError
+
+ROOT = Path(__file__).resolve().parents[1]
+os.environ["ECGNB_HEADLESS"] = "1"
+
+
+@pytest.fixture(scope="session")
+def real_ecg5000():
+    """Folder of the real ECG5000 files; where a mirror is set they must be there, so no test may skip then."""
+    try:
+        return fetch("ecg5000")
+    except DataError as fault:
+        if os.environ.get("ECGNB_MIRROR"):
+            raise
+        pytest.skip(f"real data is not available: {fault}")
+
+
+@pytest.fixture(scope="session")
+def synthetic_beats():
+    return load_ecg5000("synthetic")
+
+
+@pytest.fixture
+def data_dir(tmp_path, monkeypatch):
+    """An empty data folder of the test's own, no mirror."""
+    folder = tmp_path / "data"
+    monkeypatch.setenv("ECGNB_DATA_DIR", str(folder))
+    monkeypatch.delenv("ECGNB_MIRROR", raising=False)
+    return folder
+
+
+@dataclass
+class Publisher:
+    """A web server that can misbehave: cut a connection, stall, drip, ignore ranges."""
+
+    url: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    cut_after: list[int] = field(default_factory=list)  # bytes after which to hang up, one for each answer to come
+    stall: bool = False
+    drip: float = 0.0  # seconds between single bytes
+    ranges: bool = True
+    requests: list[tuple[str, str | None]] = field(default_factory=list)  # path and Range header of each request
+
+
+@pytest.fixture
+def publisher():
+    state = Publisher()
+    stop = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            wanted = self.headers.get("Range")
+            state.requests.append((self.path, wanted))
+            content = state.files.get(self.path.lstrip("/"))
+            if content is None:
+                return self.send_error(404)
+            start = int(re.fullmatch(r"bytes=(\d+)-", wanted).group(1)) if wanted and state.ranges else 0
+            if start and start >= len(content):
+                return self.send_error(416)
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(content) - start))
+            self.end_headers()
+            body = content[start:]
+            if state.stall:
+                self.wfile.write(body[: len(body) // 2])
+                self.wfile.flush()
+                stop.wait(20)
+            elif state.drip:
+                for byte in body:
+                    if stop.is_set():
+                        break
+                    self.wfile.write(bytes([byte]))
+                    self.wfile.flush()
+                    time.sleep(state.drip)
+            else:
+                self.wfile.write(body[: state.cut_after.pop(0)] if state.cut_after else body)
+            self.close_connection = True
+
+        def log_message(self, *_):
+            pass
+
+        def handle(self):
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                super().handle()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield state
+    stop.set()
+    server.shutdown()
+    server.server_close()
+    thread.join(5)

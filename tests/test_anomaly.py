@@ -1,0 +1,93 @@
+"""Scores, thresholds and measures."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import roc_auc_score
+from torch import nn
+
+from ecgnb import anomaly, evaluation
+from ecgnb.errors import UsageError
+
+some_scores = arrays(float, st.integers(1, 30), elements=st.integers(-5, 5).map(float))
+
+
+def test_reconstruction_error_is_the_mean_absolute_gap():
+    signal = np.random.default_rng(0).normal(size=(1500, 7)).astype(np.float32)
+
+    class Half(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.factor = nn.Parameter(torch.tensor(0.5))
+
+        def forward(self, x):
+            return self.factor * x
+
+    expected = np.abs(signal / 2).mean(axis=1)
+    np.testing.assert_allclose(anomaly.reconstruction_error(Half(), signal), expected, rtol=1e-6)
+
+
+@given(some_scores, some_scores)
+def test_auroc_is_scikit_learns(normal, anomalous):
+    truth = np.r_[np.zeros(len(normal)), np.ones(len(anomalous))]
+    assert evaluation.auroc(normal, anomalous) == pytest.approx(roc_auc_score(truth, np.r_[normal, anomalous]))
+
+
+@given(some_scores, some_scores)
+def test_no_threshold_beats_the_oracle(normal, anomalous):
+    threshold, best = anomaly.oracle_threshold(normal, anomalous)
+    assert anomaly.balanced_accuracy(normal, anomalous, threshold) == pytest.approx(best)
+    for other in np.r_[normal, anomalous, normal + 0.5, -100]:
+        assert anomaly.balanced_accuracy(normal, anomalous, other) <= best + 1e-12
+
+
+def test_quantile_threshold():
+    scores = np.arange(1000)
+    assert np.mean(scores <= anomaly.quantile_threshold(scores, 0.95)) == pytest.approx(0.95, abs=0.002)
+    with pytest.raises(UsageError, match=r"quantile=1\.5; expected a number between 0 and 1"):
+        anomaly.quantile_threshold(scores, 1.5)
+
+
+@pytest.mark.parametrize("name", anomaly.BASELINES)
+def test_baselines_tell_strangers_from_kin(name):
+    rng = np.random.default_rng(0)
+    shape = np.sin(np.linspace(0, 6, 40))
+    normal = (shape * rng.normal(1, 0.1, (300, 1)) + 0.05 * rng.normal(size=(300, 40))).astype(np.float32)
+    strange = (shape[::-1] + 0.05 * rng.normal(size=(100, 40))).astype(np.float32)
+    score = anomaly.BASELINES[name](normal[:200])
+    assert score(strange).shape == (100,)
+    assert evaluation.auroc(score(normal[200:]), score(strange)) > 0.95
+
+
+def test_bootstrap_intervals():
+    rng = np.random.default_rng(0)
+    normal, anomalous = rng.normal(0, 1, 300), rng.normal(1, 1, 300)
+    found = evaluation.bootstrap(evaluation.auroc, normal, anomalous)
+    assert found.low < found.value < found.high and 0.04 < found.high - found.low < 0.12
+    assert found == evaluation.bootstrap(evaluation.auroc, normal, anomalous), "the same seed gives the same interval"
+    same = evaluation.auroc_difference((normal, anomalous), (normal, anomalous))
+    assert same == (0, 0, 0), "a detector does not differ from itself: the bootstrap is paired"
+    worse = evaluation.auroc_difference((normal, anomalous), (normal, rng.permutation(np.r_[normal, anomalous])[:300]))
+    assert worse.low > 0
+    assert f"{found:.2f}" == f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+def test_auprc_of_chance_is_the_share_of_anomalies():
+    rng = np.random.default_rng(0)
+    assert evaluation.auprc(rng.normal(size=500), rng.normal(size=1500)) == pytest.approx(0.75, abs=0.03)
+
+
+@given(total=st.integers(1, 500), data=st.data())
+def test_wilson_interval_holds_the_share(total, data):
+    hits = data.draw(st.integers(0, total))
+    found = evaluation.share(hits, total)
+    assert 0 <= found.low <= found.value + 1e-9 and found.value - 1e-9 <= found.high <= 1
+
+
+def test_detection_by_class():
+    table = evaluation.detection_by_class([True, True, False, False], ["V", "V", "N", "V"])
+    assert table.loc["V", ["flagged", "beats"]].tolist() == [2, 3]
+    assert table.loc["N", "share"] == 0 and table.loc["N", "high"] > 0.5, "one beat proves little"

@@ -1,0 +1,132 @@
+"""The `ecgnb` command as a user meets it: real processes, exit codes, one-line errors."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = [str(Path(sys.executable).with_name("ecgnb"))]
+
+
+def ecgnb(*arguments, cwd=None, **environment):
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300, cwd=cwd,
+        env=os.environ | {key: str(value) for key, value in environment.items()},
+    )  # fmt: skip
+
+
+def assert_one_line_error(done, code, *words):
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("ecgnb: "), done.stderr
+    for word in words:
+        assert word in lines[0], lines[0]
+
+
+def test_lists(tmp_path):
+    done = ecgnb("lessons", cwd=tmp_path)
+    assert done.returncode == 0 and "01" in done.stdout and "01_ecg5000_anomaly_detection.ipynb" in done.stdout
+    done = ecgnb("params", "01", cwd=tmp_path)
+    assert done.returncode == 0
+    for text in ("epochs", "int", "threshold_quantile", "0.95", "passes over the training beats [1, 10000]"):
+        assert text in done.stdout
+
+
+def test_fetch_and_data(tmp_path):
+    environment = {"ECGNB_DATA_DIR": tmp_path / "data", "ECGNB_MIRROR": tmp_path / "none"}
+    done = ecgnb("data", **environment)
+    assert done.returncode == 0 and "2 of 2 files missing (get them: ecgnb fetch ecg5000)" in done.stdout
+    (tmp_path / "data" / "ecg5000").mkdir(parents=True)
+    (tmp_path / "data" / "ecg5000" / "ECG5000_TRAIN.arff").write_text("spoiled")
+    assert "1 of 2 files missing, 1 damaged" in ecgnb("data", **environment).stdout
+
+
+def test_fetch_of_the_real_thing(real_ecg5000, tmp_path):
+    """From the folder that holds the real files, packed anew, as a mirror."""
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "ECG5000.zip", "w") as archive:
+        for path in real_ecg5000.glob("*.arff"):
+            archive.write(path, path.name)
+    environment = {"ECGNB_DATA_DIR": tmp_path / "data", "ECGNB_MIRROR": tmp_path}
+    done = ecgnb("fetch", "ecg5000", **environment)
+    assert done.returncode == 0 and "ecg5000: 2 files, verified, in" in done.stdout
+    assert "2 files verified" in ecgnb("data", **environment).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "99"], ["unknown lesson '99'", "01"]),
+        (["params", "nine"], ["unknown lesson 'nine'"]),
+        (["run", "01", "-p", "epoch=5"], ["has no parameter 'epoch'", "epochs"]),
+        (["run", "01", "-p", "epochs=ten"], ["epochs takes a whole number", "'ten'"]),
+        (["run", "01", "-p", "epochs=0"], ["epochs must lie in [1, 10000]", "'0'"]),
+        (["run", "01", "-p", "seed=-1"], ["seed must lie in [0, 4.29497e+09]", "'-1'"]),
+        (["run", "01", "-p", "data=fake"], ["data must be one of auto, real, synthetic", "'fake'"]),
+        (["run", "01", "-p", "epochs"], ["-p takes NAME=VALUE"]),
+        (["run", "01", "--profile", "huge"], ["unknown profile 'huge'", "smoke, default, full"]),
+        (["run", "01", "-f", "/nowhere/none.yaml"], ["cannot read /nowhere/none.yaml"]),
+        (["fetch", "ptb"], ["unknown data set 'ptb'"]),
+    ],
+)
+def test_wrong_usage(arguments, words):
+    assert_one_line_error(ecgnb(*arguments), 2, *words)
+
+
+def test_usage_errors_of_the_command_line_itself():
+    assert ecgnb("fly").returncode == 2
+    assert ecgnb("run").returncode == 2
+
+
+@pytest.mark.parametrize(("content", "word"), [("- 1\n- 2\n", "holds list"), ("a: [", "is not YAML")])
+def test_a_parameter_file_that_is_none(tmp_path, content, word):
+    (tmp_path / "p.yaml").write_text(content)
+    assert_one_line_error(ecgnb("run", "01", "-f", tmp_path / "p.yaml"), 2, word)
+
+
+def test_failure_is_one_line_and_exit_code_1(tmp_path):
+    environment = {"ECGNB_DATA_DIR": tmp_path / "file" / "data", "ECGNB_MIRROR": tmp_path / "none"}
+    (tmp_path / "file").write_text("")
+    assert_one_line_error(ecgnb("fetch", "ecg5000", **environment), 1, "cannot write to", "set ECGNB_DATA_DIR")
+    done = ecgnb("--debug", "fetch", "ecg5000", **environment)
+    assert done.returncode == 1 and "Traceback" in done.stderr
+
+
+def test_a_lesson_that_fails_says_where(tmp_path):
+    done = ecgnb("run", "01", "--profile", "smoke", "-p", "samples_per_step=9", "--output-dir", tmp_path / "run")
+    assert_one_line_error(done, 1, "lesson 01 failed in cell", "does not divide n_samples=140", "executed.ipynb")
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_a_killed_run_is_not_taken_for_a_finished_one(tmp_path):
+    folder = tmp_path / "run"
+    arguments = ["run", "01", "--profile", "smoke", "--output-dir", str(folder)]
+    process = subprocess.Popen([*COMMAND, *arguments], start_new_session=True, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("figures/*.png")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert list(folder.glob("figures/*.png")), "it was killed half way, not before"
+    assert not (folder / "metrics.json").exists()
+
+
+def test_parameters_from_file_and_command_line(tmp_path):
+    (tmp_path / "p.yaml").write_text("lr: 1e-3\nepochs: 2\nseed: 5\n")  # YAML reads 1e-3 as text
+    folder = tmp_path / "run"
+    done = ecgnb("run", "1", "--profile", "smoke", "-f", tmp_path / "p.yaml", "-p", "epochs=1", "--output-dir", folder)
+    assert done.returncode == 0, done.stderr
+    for name in ("executed.ipynb", "executed.html", "figures", "metrics.json"):
+        assert str(folder / name) in done.stdout and (folder / name).exists()
+    assert "SYNTHETIC" in done.stdout and "auroc" in done.stdout
+    record = json.loads((folder / "metrics.json").read_text())
+    assert (record["parameters"]["lr"], record["parameters"]["epochs"], record["seed"]) == (0.001, 1, 5)
+    again = ecgnb("run", "01", "--profile", "smoke", "--output-dir", folder)
+    assert_one_line_error(again, 1, "already holds a finished run")

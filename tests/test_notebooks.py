@@ -1,0 +1,211 @@
+"""Every lesson: its pair agrees, its outputs are fresh, its anatomy holds, it runs from anywhere and repeats itself."""
+
+import configparser
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import papermill
+import pytest
+from conftest import ROOT
+
+from ecgnb import authoring
+from ecgnb.errors import UsageError
+from ecgnb.lessons import Lesson, check_parameters, execute, headless, lessons, parameters, profile_parameters
+from ecgnb.runs import is_finished, read_metrics
+
+LESSONS = lessons()
+each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.number)
+
+
+def cells(notebook):
+    return [(cell.cell_type, cell.source.strip(), cell.metadata.get("tags", [])) for cell in notebook.cells]
+
+
+@each_lesson
+def test_pairing(lesson):
+    assert cells(jupytext.read(lesson.script)) == cells(nbformat.read(lesson.notebook, as_version=4))
+
+
+@each_lesson
+def test_freshness(lesson):
+    assert authoring.stale_because(lesson) == "", "run: make notebooks"
+    committed = nbformat.read(lesson.notebook, as_version=4)
+    nbformat.validate(committed)
+    assert all(cell.execution_count for cell in committed.cells if cell.cell_type == "code")
+    assert authoring.committed_record(lesson) == read_json(authoring.results_path(lesson, "default"))
+    assert authoring.committed_record(lesson)["data"]["source"] == "real"
+    assert authoring.lesson_text(lesson) == lesson.script.read_text(), "run: make readme"
+
+
+def read_json(path):
+    return json.loads(path.read_text())
+
+
+def test_freshness_notices_changes(tmp_path):
+    """The check above can fail: on changed code, a changed package, a synthetic run; not on changed prose."""
+    lesson = Lesson("01", LESSONS[0].name, tmp_path / LESSONS[0].script.name)
+    assert authoring.stale_because(lesson) == "it was never executed"
+    shutil.copy(LESSONS[0].notebook, lesson.notebook)
+    script = LESSONS[0].script.read_text()
+    lesson.script.write_text(script.replace("# ## The data", "# ## Data"))
+    assert authoring.stale_because(lesson) == ""
+    lesson.script.write_text(script.replace("plotting.use_style()", "plotting.use_style()  # changed"))
+    assert "its code changed" in authoring.stale_because(lesson)
+    lesson.script.write_text(script)
+    text = lesson.notebook.read_text()
+    lesson.notebook.write_text(text.replace("class LSTMAutoencoder", "class OldAutoencoder"))
+    assert "older source" in authoring.stale_because(lesson)
+    lesson.notebook.write_text(
+        text.replace('"source": "real"\n  },\n  "kernelspec"', '"source": "x"\n  },\n  "kernelspec"')
+    )
+    assert "not executed on real data" in authoring.stale_because(lesson)
+
+
+@each_lesson
+def test_no_trace_of_the_machine(lesson):
+    text = lesson.notebook.read_text()
+    assert not re.search(r"/(home|root|work|tmp|Users)/", text)
+    assert "papermill" not in nbformat.read(lesson.notebook, as_version=4).metadata
+
+
+@each_lesson
+def test_anatomy(lesson):
+    notebook = jupytext.read(lesson.script)
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    prose = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert 25 <= len(notebook.cells) <= 60
+    assert max(len(source.splitlines()) for source in code) <= 25
+    assert sorted(len(source.splitlines()) for source in code)[len(code) // 2] <= 10, "most code cells are short"
+    assert notebook.cells[0].source.startswith("# ") and "![" in notebook.cells[0].source, "a title and a hero figure"
+    for heading in ("**You will** ", "**You will learn**", "**You need**", "## Baselines first", "## Exercises",
+                    "## What you learned", "**In practice.**", "**Next.**", "### References"):  # fmt: skip
+        assert heading in prose, heading
+    assert "not for diagnosis" in prose
+    assert prose.index("## Baselines first") < prose.index("## The model")
+    assert prose.count("<summary>A solution</summary>") >= 2 and prose.count("<summary>Guess first") >= 3
+    assert "doi.org" in prose
+    assert "run.finish(" in code[-1]
+    assert not re.search(r"^\s*[%!]", "\n".join(code), re.MULTILINE), "no magics: ruff cannot read them"
+    for image in re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", prose):
+        assert len(image[0]) > 30 and (lesson.script.parent / image[1]).is_file()
+    outputs = nbformat.read(lesson.notebook, as_version=4)
+    pictures = [
+        output for cell in outputs.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
+    ]
+    assert len(pictures) >= 5
+    assert all(len(picture["metadata"]["image/png"]["alt"]) > 30 for picture in pictures), "alt text on every figure"
+
+
+@each_lesson
+def test_parameters(lesson):
+    notebook = jupytext.read(lesson.script)
+    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    found = parameters(lesson)
+    assert len(found) == len(tagged[0].source.strip().splitlines()), "one parameter a line, nothing else"
+    for parameter in found.values():
+        assert parameter.type != "None" and parameter.help, f"{parameter.name} needs a type and a comment"
+        assert parameter.check(parameter.default) == parameter.default, "the default is within its own range"
+    for profile in ("smoke", "default", "full"):
+        values = profile_parameters(lesson, profile)
+        assert check_parameters(lesson, values) == values
+    assert set(authoring.committed_record(lesson)["parameters"]) == set(found) - {"output_dir"}
+    with pytest.raises(UsageError, match="has no parameter 'ephocs'"):
+        check_parameters(lesson, {"ephocs": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [("lr", "1e-3", 0.001), ("lr", 1, 1.0), ("epochs", "7", 7), ("search", "True", True), ("search", False, False)],
+)
+def test_values_take_the_declared_type(name, value, expected):
+    found = check_parameters(LESSONS[0], {name: value})[name]
+    assert found == expected and type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("epochs", "ten"), ("epochs", 1.5), ("epochs", True), ("lr", "fast"), ("search", "perhaps"), ("data", 3)],
+)
+def test_values_of_another_type_are_refused(name, value):
+    with pytest.raises(UsageError, match=f"parameter {name} takes .*; got {value!r}"):
+        check_parameters(LESSONS[0], {name: value})
+
+
+@pytest.fixture(scope="module", params=LESSONS, ids=lambda lesson: lesson.number)
+def smoke(request, tmp_path_factory):
+    """A lesson executed in smoke size, from a foreign working directory."""
+    folder = tmp_path_factory.mktemp("smoke")
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("elsewhere"))
+    try:
+        yield request.param, execute(request.param, profile="smoke", output_dir=folder / "run")
+    finally:
+        os.chdir(before)
+
+
+def test_smoke_run(smoke):
+    lesson, folder = smoke
+    assert is_finished(folder)
+    for name in ("executed.ipynb", "executed.html", "SUMMARY.txt", "best_model.pth", "predictions.npz"):
+        assert (folder / name).stat().st_size > 0
+    figures = list((folder / "figures").glob("*.png"))
+    assert len(figures) >= 5 and min(figure.stat().st_size for figure in figures) > 3000
+    record = read_metrics(folder)
+    assert record["data"]["source"] == "synthetic"
+    recorded = read_json(authoring.results_path(lesson, "default"))
+    assert set(record["metrics"]) == set(recorded["metrics"]), "a smoke run measures what a real one measures"
+    page = (folder / "executed.html").read_text()
+    assert "SYNTHETIC DATA" in page and 'alt="' in page
+
+
+def test_smoke_run_repeats_itself(smoke):
+    """Execute the executed copy again: nbval compares every output."""
+    _, folder = smoke
+    sanitize = ROOT / "tests" / "nbval_sanitize.cfg"
+    assert configparser.ConfigParser().read(sanitize)
+    copy = folder / "again.ipynb"
+    shutil.copy(folder / "executed.ipynb", copy)
+    copy.write_text(copy.read_text().replace(f'output_dir = \\"{folder}\\"', f'output_dir = \\"{folder}/again\\"'))
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-sanitize-with", str(sanitize), "-q", "-p",
+               "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull, "--rootdir", str(folder), str(copy)]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=folder)
+    assert done.returncode == 0, done.stdout[-5000:]
+    n_cells = sum(cell.cell_type == "code" for cell in nbformat.read(copy, as_version=4).cells)
+    assert f"{n_cells} passed" in done.stdout
+
+
+def test_solutions_run(smoke, tmp_path):
+    """The solutions hidden in the exercises work, each after the whole lesson."""
+    lesson, _ = smoke
+    notebook = jupytext.read(lesson.script)
+    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    solutions = re.findall(r"<summary>A solution</summary>\n\n```python\n(.*?)```", prose, re.DOTALL)
+    assert len(solutions) >= 2
+    notebook.cells += [nbformat.v4.new_code_cell(solution) for solution in solutions]
+    values = profile_parameters(lesson, "smoke") | {"output_dir": str(tmp_path / "run")}
+    with headless():
+        papermill.execute_notebook(
+            nbformat.from_dict(notebook), tmp_path / "solved.ipynb", values, kernel_name="python3", progress_bar=False
+        )
+
+
+@each_lesson
+def test_default_run_on_real_data(lesson, real_ecg5000, tmp_path):
+    """What the lesson claims is measured again on every machine that has the data."""
+    record = read_metrics(execute(lesson, {"data": "real"}, output_dir=tmp_path / "run"))
+    committed = read_json(authoring.results_path(lesson, "default"))
+    assert record["data"] == committed["data"], "the same files"
+    if lesson.number == "01":
+        metrics = record["metrics"]
+        assert metrics["auroc"] >= 0.990
+        assert metrics["balanced_accuracy"] >= 0.94
+        assert metrics["baselines"] == pytest.approx(committed["metrics"]["baselines"], abs=1e-3)
+        assert metrics["auroc"] == pytest.approx(committed["metrics"]["auroc"], abs=0.004)

@@ -1,0 +1,133 @@
+"""`fit`: it learns, repeats itself, keeps the best weights, and stops well."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, l1_loss
+
+from ecgnb import models
+from ecgnb.errors import TrainingError, UsageError
+from ecgnb.training import fit, predict, set_seed
+
+X = torch.sin(torch.linspace(0, 6, 20) + torch.linspace(0, 1, 64)[:, None])
+
+
+def autoencoder(seed=0):
+    set_seed(seed)
+    return models.create("lstm_autoencoder", n_samples=20, embedding_dim=4, samples_per_step=5)
+
+
+def fit_it(model, **changes):
+    options = dict(epochs=3, lr=0.01, verbose=False) | changes
+    return fit(model, (X, X), (X[:16], X[:16]), l1_loss, **options)
+
+
+def test_it_learns_and_ends_with_the_best_weights():
+    model = autoencoder()
+    history = fit_it(model, epochs=40, lr=0.03, batch_size=16)
+    frame = history.to_frame()
+    assert frame["train_loss"].iloc[-1] < frame["train_loss"].iloc[0] / 2
+    assert history.best_epoch == frame["val_loss"].idxmin()
+    assert l1_loss(predict(model, X[:16]), X[:16]).item() == pytest.approx(frame["val_loss"].min(), rel=1e-5)
+    assert not model.training
+
+
+def test_same_seed_same_weights():
+    one, same, other = autoencoder(0), autoencoder(0), autoencoder(0)
+    for model, seed in ((one, 0), (same, 0), (other, 1)):
+        fit_it(model, seed=seed)
+    pairs = zip(one.parameters(), same.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert not torch.equal(one.read_out.weight, other.read_out.weight), "the seed decides the order of the batches"
+
+
+def test_it_takes_a_readers_own_classifier(capsys):
+    label = (X[:, 0] > X[:, 0].median()).long()
+    model = nn.Sequential(nn.Linear(20, 8), nn.ReLU(), nn.Linear(8, 2))
+    fit(model, (X, label), (X, label), cross_entropy, epochs=40, lr=0.05)
+    assert (predict(model, X).argmax(dim=1) == label).float().mean() > 0.9
+    assert len(capsys.readouterr().out.splitlines()) == 40, "a line an epoch"
+
+
+def test_several_outputs_and_bf16():
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.draw, self.tell = nn.Linear(20, 20), nn.Linear(20, 2)
+
+        def forward(self, x):
+            return self.draw(x), self.tell(x)
+
+    def loss(output, signal, label):
+        assert output[0].dtype == output[1].dtype == torch.float32, "losses are summed in single precision"
+        return l1_loss(output[0], signal) + cross_entropy(output[1], label)
+
+    label = (X[:, 0] > 0).long()
+    history = fit(Both(), (X, X, label), (X, X, label), loss, epochs=3, bf16=True, verbose=False)
+    assert history.train_loss[-1] < history.train_loss[0]
+
+
+def test_the_input_can_be_disturbed_and_the_target_is_not():
+    seen = []
+
+    def disturb(x):
+        seen.append(x.clone())
+        return torch.zeros_like(x)
+
+    class Remember(nn.Linear):
+        def forward(self, x):
+            assert not self.training or not x.any(), "training sees the disturbed input, validation the beat itself"
+            return super().forward(x)
+
+    history = fit_it(Remember(20, 20), epochs=1, augment=disturb)
+    assert sum(len(x) for x in seen) == len(X) and history.train_loss[0] > 0.1
+
+
+def test_early_stopping():
+    history = fit_it(autoencoder(), epochs=50, lr=1e-12, patience=2)
+    assert len(history.val_loss) - history.best_epoch == 2
+
+
+def test_an_interruption_keeps_what_was_learned(capsys):
+    def interrupt(epoch, _):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    model = autoencoder()
+    history = fit_it(model, epochs=10, after_epoch=interrupt)
+    assert history.interrupted and len(history.train_loss) == 2
+    assert "the best weights so far are kept" in capsys.readouterr().out
+    assert l1_loss(predict(model, X[:16]), X[:16]).item() == pytest.approx(min(history.val_loss), rel=1e-5)
+
+
+def test_a_loss_that_is_not_a_number():
+    spoiled = X.clone()
+    spoiled[3, 3] = float("nan")
+    model = autoencoder()
+    before = [parameter.clone() for parameter in model.parameters()]
+    with pytest.raises(TrainingError, match=r"not a number after epoch 1 \(lr=0.001\)"):
+        fit(model, (spoiled, spoiled), (X, X), l1_loss, epochs=3, verbose=False)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)), (
+        "no NaN stays in the weights"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"epochs": 0}, {"epochs": "ten"}, {"epochs": True}, {"batch_size": -1}, {"lr": 0}, {"lr": "x"}, {"patience": 0}],
+)
+def test_values_out_of_range(change):
+    name = next(iter(change))
+    with pytest.raises(UsageError, match=f"{name}=.*; expected a"):
+        fit_it(autoencoder(), **change)
+
+
+def test_no_beats():
+    with pytest.raises(UsageError, match="at least one beat"):
+        fit(autoencoder(), (X[:0], X[:0]), (X, X), l1_loss, epochs=1)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "0", True])
+def test_wrong_seed(seed):
+    with pytest.raises(UsageError, match="expected a whole number of at least 0"):
+        set_seed(seed)
