@@ -191,6 +191,8 @@ def readme_text() -> str:
 def _result_lines(lesson: Lesson, found: dict[str, dict[str, Any]]) -> list[str]:
     """Return the README's table of one lesson: every plain number of its real runs, and the baselines."""
     columns = {profile: run for profile, run in found.items() if run["data"]["source"] == "real"}
+    if not columns:
+        return []
     lines = [f"**Lesson {lesson.number}: {lesson.title}**", ""]
     lines += [f"| | {' | '.join(columns)} |", "|---|" + "---|" * len(columns)]
     names = [name for name, value in next(iter(columns.values()))["metrics"].items() if isinstance(value, float)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ecgnb.datasets.fetch import DATASETS, fetch, unverified
@@ -28,11 +30,17 @@ def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the trace
     """Options before the command."""
 
 
-def _print(table: Table) -> None:
+def _print(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Print a table: drawn for a person, tab-separated and never folded for another program."""
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)  # piped output is for other programs: never fold it
-    console.print(table)
+    if console.is_terminal:
+        table = Table(*header)
+        for row in rows:
+            table.add_row(*map(escape, row))
+        console.print(table)
+    else:
+        for row in (header, *rows):
+            typer.echo("\t".join(row))
 
 
 @app.command("lessons")
@@ -40,10 +48,7 @@ def list_lessons() -> None:
     """List the lessons."""
     from ecgnb.lessons import lessons  # papermill takes a second to import, and only half of the commands need it
 
-    table = Table("lesson", "title", "notebook")
-    for lesson in lessons():
-        table.add_row(lesson.number, lesson.title, shown(lesson.notebook))
-    _print(table)
+    _print(("lesson", "title", "notebook"), [(found.number, found.title, shown(found.notebook)) for found in lessons()])
 
 
 @app.command("params")
@@ -51,10 +56,8 @@ def list_parameters(lesson: LessonNumber) -> None:
     """List a lesson's parameters: name, type, default, help."""
     from ecgnb.lessons import find, parameters
 
-    table = Table("name", "type", "default", "help")
-    for parameter in parameters(find(lesson)).values():
-        table.add_row(parameter.name, parameter.type, repr(parameter.default), parameter.help.replace("[", r"\["))
-    _print(table)
+    known = parameters(find(lesson)).values()
+    _print(("name", "type", "default", "help"), [(p.name, p.type, repr(p.default), p.help) for p in known])
 
 
 @app.command("run")
@@ -99,7 +102,7 @@ def fetch_data(dataset: Annotated[str, typer.Argument(help=f"One of: {', '.join(
 @app.command("data")
 def list_data() -> None:
     """List the data sets: what is present and verified, and where."""
-    table = Table("data set", "state", "folder", "licence")
+    rows = []
     for dataset in DATASETS.values():
         folder = data_dir() / dataset.name
         wrong = unverified(dataset, folder)
@@ -109,8 +112,8 @@ def list_data() -> None:
             state += f", {n_damaged} damaged"
         if wrong:
             state += f" (get them: ecgnb fetch {dataset.name})"
-        table.add_row(dataset.title, state, str(folder), dataset.licence)
-    _print(table)
+        rows.append((dataset.title, state, str(folder), dataset.licence))
+    _print(("data set", "state", "folder", "licence"), rows)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -225,9 +226,18 @@ def execute(
             ) from fault
     if not is_finished(folder):
         raise RunError(f"lesson {lesson.number} ended without writing {folder / 'metrics.json'}")
-    page, _ = HTMLExporter().from_filename(str(executed))
+    _copy_images(lesson, folder)
+    page, _ = HTMLExporter(embed_images=True).from_filename(str(executed))
     executed.with_suffix(".html").write_text(page, encoding="utf-8")
     return folder
+
+
+def _copy_images(lesson: Lesson, folder: Path) -> None:
+    """Copy the pictures that a lesson's text shows, so that the executed notebook shows them from anywhere."""
+    for name in re.findall(r"\]\((images/[^)]+)\)", lesson.script.read_text(encoding="utf-8")):
+        if (source := lesson.script.parent / name).is_file():
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(source, folder / name)
 
 
 @contextmanager

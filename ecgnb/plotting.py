@@ -115,9 +115,9 @@ def plot_roc_and_precision_recall(scores: Mapping[str, NDArray[np.float64]], is_
     left.set(xlim=(0, 0.3), ylim=(0.7, 1.005))
     left.legend(loc="lower right")
     chance = is_anomaly.mean()
-    right.axhline(chance, color="grey", linestyle=":", label=f"chance: {chance:.2f}")
+    right.axhline(chance, color="grey", linestyle=":")
+    right.annotate(f"chance: {chance:.2f}", (0.02, chance), xytext=(0, 4), textcoords="offset points", color="grey")
     right.set(xlabel="recall (detection rate)", ylabel="precision", title="Precision and recall", ylim=(0.75, 1.005))
-    right.legend(loc="lower left")
     return figure
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,7 +23,7 @@ def run(synthetic_beats, tmp_path):
     return Run("01", {"seed": 3}, synthetic_beats, str(tmp_path / "run"))
 
 
-def test_a_whole_run(run, tmp_path, capsys):
+def test_a_whole_run(run):
     figure, _ = plt.subplots()
     run.show(figure, "empty", alt="An empty pair of axes.")
     model = models.create("lstm_autoencoder", n_samples=140)
@@ -36,11 +37,18 @@ def test_a_whole_run(run, tmp_path, capsys):
     assert record["data"]["source"] == "synthetic" and len(record["data"]["sha256"]) == 2
     assert record["seconds"]["train"] == 1.2 and record["seed"] == 3 and record["metrics"]["nested"] == {"n": 3}
     assert "SYNTHETIC" in (run.folder / "SUMMARY.txt").read_text()
-    assert "SYNTHETIC DATA" in capsys.readouterr().out, "the banner"
     assert figure.get_suptitle() == "SYNTHETIC DATA"
     with np.load(run.folder / "predictions.npz") as stored:
         assert stored["score"].tolist() == [0.1, 0.2]
     assert models.load(run.folder / "best_model.pth")[1] == {"threshold": 0.5}
+
+
+def test_synthetic_data_is_announced_with_its_reason(synthetic_beats, tmp_path, capsys):
+    Run("01", {}, replace(synthetic_beats, note="no <network>"), str(tmp_path / "run"))
+    shown = capsys.readouterr().out
+    assert "SYNTHETIC DATA." in shown and "no &lt;network&gt;" in shown
+    Run("01", {}, replace(synthetic_beats, source="real"), str(tmp_path / "other"))
+    assert "SYNTHETIC" not in capsys.readouterr().out
 
 
 def test_a_finished_run_is_not_written_over(run, synthetic_beats):
