@@ -27,7 +27,11 @@ def source_text(thing: Any) -> str:
 def show_source(thing: Any) -> None:
     """Show the source of a class or function from the package, so that what is read is what runs."""
     text = source_text(thing)
-    formatter = HtmlFormatter(noclasses=True, cssstyles="font-size: 85%; padding: 0.5em; background: transparent")
+    formatter = HtmlFormatter(  # its own light ground and font, so that it reads alike in every theme
+        noclasses=True,
+        cssstyles="background: #f7f7f7; color: #222; padding: 0.5em 1em; overflow-x: auto",
+        prestyles="font-family: monospace; font-size: 12px; line-height: 1.4; margin: 0; background: none; color: #222",
+    )
     page = highlight(text, PythonLexer(), formatter)
     name = f"{thing.__module__}:{thing.__qualname__}"
     display(

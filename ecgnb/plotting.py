@@ -97,7 +97,8 @@ def plot_score_distribution(
     )  # fmt: skip
     for style, (name, value) in zip(("-", "--", ":"), thresholds.items(), strict=False):
         axis.axvline(value, color="black", linestyle=style, linewidth=1.2)
-        axis.annotate(f" {name}: {value:.2f}", (value, 1 - 0.07 * len(axis.texts)), xycoords=("data", "axes fraction"))
+        height = 0.95 - 0.07 * len(axis.texts)
+        axis.annotate(f" {name}: {value:.2f}", (value, height), xycoords=("data", "axes fraction"))
     axis.set(ylabel="beats", title=title)
     return figure
 

@@ -122,7 +122,7 @@ def fit(
     model.to(device)
     train, val = [part.to(device) for part in train], [part.to(device) for part in val]
     n_batches = math.ceil(len(train[0]) / batch_size)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=lr, total_steps=epochs * n_batches)
     order = torch.Generator().manual_seed(seed)
     history = History()

@@ -80,7 +80,7 @@ def test_anatomy(lesson):
     notebook = jupytext.read(lesson.script)
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     prose = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    assert 25 <= len(notebook.cells) <= 60
+    assert 25 <= len(notebook.cells) <= 50
     assert max(len(source.splitlines()) for source in code) <= 25
     assert sorted(len(source.splitlines()) for source in code)[len(code) // 2] <= 10, "most code cells are short"
     assert notebook.cells[0].source.startswith("# ") and "![" in notebook.cells[0].source, "a title and a hero figure"
