@@ -24,7 +24,7 @@ from ecgnb.display import source_text
 from ecgnb.errors import EcgnbError, RunError, UsageError
 from ecgnb.lessons import PROFILES, Lesson, execute, lessons, parameters
 from ecgnb.paths import checkout, runs_dir
-from ecgnb.runs import read_metrics
+from ecgnb.runs import read_metrics, write_atomically
 
 WORDS_PER_MINUTE = 130  # slow: a lesson is read beside its code and figures
 
@@ -77,7 +77,8 @@ def record(lesson: Lesson, profile: str) -> Path:
     source = read_metrics(folder)["data"]["source"]
     if (source == "real") != (profile != "smoke"):
         raise RunError(f"lesson {lesson.number}: the {profile} profile ran on {source} data; see: ecgnb data")
-    shutil.copyfile(folder / "metrics.json", results_path(lesson, profile))
+    kept = read_metrics(folder) | {"code_sha256": code_sha256(jupytext.read(lesson.script))}
+    write_atomically(results_path(lesson, profile), json.dumps(kept, indent=2) + "\n")
     return folder
 
 
@@ -125,8 +126,11 @@ def _without_traces(notebook: Any) -> Any:
 
 
 def _results(lesson: Lesson) -> dict[str, dict[str, Any]]:
+    """Return the recorded runs by profile; one made by older code has nothing to say and is left out."""
     paths = {profile: results_path(lesson, profile) for profile in PROFILES}
-    return {profile: json.loads(path.read_text()) for profile, path in paths.items() if path.is_file()}
+    found = {profile: json.loads(path.read_text()) for profile, path in paths.items() if path.is_file()}
+    now = code_sha256(jupytext.read(lesson.script))
+    return {profile: run for profile, run in found.items() if run.get("code_sha256") == now}
 
 
 def _fill(text: str, marker: str, lines: list[str], prefix: str = "") -> str:
@@ -194,6 +198,7 @@ def _result_lines(lesson: Lesson, found: dict[str, dict[str, Any]]) -> list[str]
     if not columns:
         return []
     lines = [f"**Lesson {lesson.number}: {lesson.title}**", ""]
+    lines += [f"{run['metrics']['headline']}\n" for name, run in columns.items() if name == "default"]
     lines += [f"| | {' | '.join(columns)} |", "|---|" + "---|" * len(columns)]
     names = [name for name, value in next(iter(columns.values()))["metrics"].items() if isinstance(value, float)]
     for name in names:
@@ -204,8 +209,11 @@ def _result_lines(lesson: Lesson, found: dict[str, dict[str, Any]]) -> list[str]
             cells.append(f"{run['metrics'][name]:.4f}{interval}")
         lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
     for name in next(iter(columns.values()))["metrics"].get("baselines", {}):
-        cells = [f"{run['metrics']['baselines'][name]:.4f}" for run in columns.values()]
-        lines.append(f"| baseline: {name} (auroc) | {' | '.join(cells)} |")
+        cells = []
+        for run in columns.values():
+            low, high = run["metrics"]["baseline_intervals"][name]
+            cells.append(f"{run['metrics']['baselines'][name]:.4f} ({low:.3f} to {high:.3f})")
+        lines.append(f"| baseline {name}: auroc | {' | '.join(cells)} |")
     for name, run in columns.items():
         if seeds := run["metrics"].get("seeds"):
             values = [row["LSTM autoencoder"] for row in seeds]
@@ -238,6 +246,8 @@ def main(arguments: list[str]) -> int:
         for lesson in lessons():
             if arguments == ["notebooks"] or not stale_because(lesson):
                 update_notebook(lesson)
+            if missing := set(PROFILES) - set(_results(lesson)):
+                print(f"{lesson.name}: not recorded since its code changed: {', '.join(missing)}; run: make full")
         update_readme()
     except EcgnbError as fault:
         print(f"authoring: {fault}", file=sys.stderr)

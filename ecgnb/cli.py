@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ecgnb.datasets.fetch import DATASETS, fetch, unverified
-from ecgnb.errors import EcgnbError, UsageError
+from ecgnb.errors import EcgnbError, RunError, UsageError
 from ecgnb.paths import data_dir, shown
 
 app = typer.Typer(
@@ -79,9 +80,12 @@ def run_lesson(
         if not equals:
             raise UsageError(f"-p takes NAME=VALUE, such as epochs=5; got {pair!r}")
         given[name.strip()] = value
-    folder = execute(
-        find(lesson), given, profile=profile, output_dir=output_dir, progress=Console(stderr=True).is_terminal
-    )
+    try:
+        folder = execute(
+            find(lesson), given, profile=profile, output_dir=output_dir, progress=Console(stderr=True).is_terminal
+        )
+    except KeyboardInterrupt:
+        raise RunError("interrupted; what is in the output folder is not a finished run") from None
     typer.echo(f"\n{(folder / 'SUMMARY.txt').read_text(encoding='utf-8')}")
     for what, name in (
         ("executed notebook", "executed.ipynb"),
@@ -106,12 +110,10 @@ def list_data() -> None:
     for dataset in DATASETS.values():
         folder = data_dir() / dataset.name
         wrong = unverified(dataset, folder)
-        n_files, n_damaged = len(dataset.sha256), sum(state == "damaged" for state in wrong.values())
-        state = f"{n_files} files verified" if not wrong else f"{len(wrong) - n_damaged} of {n_files} files missing"
-        if n_damaged:
-            state += f", {n_damaged} damaged"
+        state = f"{len(dataset.sha256)} files verified"
         if wrong:
-            state += f" (get them: ecgnb fetch {dataset.name})"
+            faults = ", ".join(f"{n} {fault}" for fault, n in sorted(Counter(wrong.values()).items()))
+            state = f"of {len(dataset.sha256)} files {faults} (get them: ecgnb fetch {dataset.name})"
         rows.append((dataset.title, state, str(folder), dataset.licence))
     _print(("data set", "state", "folder", "licence"), rows)
 
@@ -126,6 +128,8 @@ def main() -> None:
             raise
         typer.echo(f"ecgnb: {' '.join(str(fault).split())}", err=True)
         sys.exit(2 if isinstance(fault, UsageError) else 1)
-    except KeyboardInterrupt:
-        typer.echo("ecgnb: interrupted; what is in the output folder is not a finished run", err=True)
+    except OSError as fault:  # a disk that fills, a folder that goes away: the user's to mend, and not ours to foresee
+        if debug:
+            raise
+        typer.echo(f"ecgnb: {fault}", err=True)
         sys.exit(1)

@@ -16,6 +16,7 @@ import jupytext
 import nbformat
 import papermill
 import yaml
+from nbclient.exceptions import DeadKernelError
 from nbconvert import HTMLExporter
 
 from ecgnb.errors import RunError, UsageError
@@ -105,7 +106,7 @@ def lessons() -> list[Lesson]:
     """Return all lessons of the checkout, in order."""
     root = checkout()
     if root is None:
-        raise UsageError("the lessons are in the course's checkout; install ecgnb from there with: pip install -e .")
+        raise UsageError("the lessons are in the course's checkout; there, call: pip install -e '.[notebooks]'")
     scripts = sorted((root / "notebooks").glob("[0-9][0-9]_*.py"))
     return [Lesson(script.stem[:2], script.stem, script) for script in scripts]
 
@@ -201,35 +202,47 @@ def execute(
         Where a cell fails, or the folder holds a finished run.
     """
     values = check_parameters(lesson, profile_parameters(lesson, profile) | dict(given or {}))
+    output_dir = output_dir or values.get("output_dir", "")
     folder = Path(output_dir).expanduser().resolve() if output_dir else new_run_folder(lesson.number)
     if is_finished(folder):
         raise RunError(f"{folder} already holds a finished run; give another folder, or remove it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _fill(folder, lesson, values | {"output_dir": str(folder)}, progress)
     except OSError as fault:
-        raise RunError(f"cannot write to {folder}: {fault.strerror}; give another folder") from None
-    executed = folder / "executed.ipynb"
-    with headless():
-        try:
+        raise RunError(f"cannot write to {folder}: {fault.strerror or fault}; give another folder") from fault
+    return folder
+
+
+def _fill(folder: Path, lesson: Lesson, values: Mapping[str, Any], progress: bool) -> None:
+    """Execute a lesson into a folder; metrics.json takes its name last of all, and with it the run is finished."""
+    executed, pending = folder / "executed.ipynb", folder / "metrics.json.pending"
+    pending.unlink(missing_ok=True)
+    _copy_images(lesson, folder)
+    try:
+        with environment(ECGNB_HEADLESS="1", ECGNB_METRICS_PENDING="1"):
             papermill.execute_notebook(
                 nbformat.from_dict(jupytext.read(lesson.script)),
                 executed,
-                parameters=values | {"output_dir": str(folder)},
+                parameters=values,
                 kernel_name="python3",
                 progress_bar=progress,
+                coalesce_streams=True,
                 extra_arguments=["--log-level=40"],  # the kernel else warns of its local TCP ports on every run
             )
-        except papermill.PapermillExecutionError as fault:
-            raise RunError(
-                f"lesson {lesson.number} failed in cell {fault.cell_index}: {fault.ename}: {fault.evalue.strip()}; "
-                f"the notebook up to there: {executed}"
-            ) from fault
-    if not is_finished(folder):
-        raise RunError(f"lesson {lesson.number} ended without writing {folder / 'metrics.json'}")
-    _copy_images(lesson, folder)
-    page, _ = HTMLExporter(embed_images=True).from_filename(str(executed))
+    except papermill.PapermillExecutionError as fault:
+        raise RunError(
+            f"lesson {lesson.number} failed in cell {fault.cell_index}: {fault.ename}: {fault.evalue.strip()}; "
+            f"the notebook up to there: {executed}"
+        ) from fault
+    except DeadKernelError:
+        raise RunError(f"lesson {lesson.number}: its kernel died, perhaps for want of memory") from None
+    if not pending.is_file():
+        raise RunError(f"lesson {lesson.number} ended without run.finish(...): it left no metrics")
+    # embed_images would close each <details> at once and so show the answers; pictures lie beside the page instead
+    page, _ = HTMLExporter().from_filename(str(executed))
     executed.with_suffix(".html").write_text(page, encoding="utf-8")
-    return folder
+    pending.replace(folder / "metrics.json")
 
 
 def _copy_images(lesson: Lesson, folder: Path) -> None:
@@ -241,14 +254,15 @@ def _copy_images(lesson: Lesson, folder: Path) -> None:
 
 
 @contextmanager
-def headless() -> Iterator[None]:
-    """Tell the kernels started within that nobody sits at the notebook."""
-    before = os.environ.get("ECGNB_HEADLESS")
-    os.environ["ECGNB_HEADLESS"] = "1"
+def environment(**variables: str) -> Iterator[None]:
+    """Set environment variables for the kernels started within."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["ECGNB_HEADLESS"]
-        else:
-            os.environ["ECGNB_HEADLESS"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -49,14 +49,16 @@ def plot_beats_by_class(beats: Beats, *, per_class: int = 25, seed: int = 0) -> 
     return figure
 
 
-def plot_history(history: History, *, unit: str, title: str) -> Figure:
-    """Draw training and validation loss by epoch, and mark the epoch whose weights were kept."""
+def plot_history(history: History, *, unit: str, title: str, reference: Mapping[str, float] | None = None) -> Figure:
+    """Draw training and validation loss by epoch, the epoch whose weights were kept, and losses to compare with."""
     frame = history.to_frame()
     figure, axis = plt.subplots()
     axis.plot(frame["train_loss"], color=TRAIN_COLOUR, label="training")
     axis.plot(frame["val_loss"], color=VAL_COLOUR, label="validation")
     best = frame["val_loss"].loc[history.best_epoch]
     axis.plot(history.best_epoch, best, "o", color=VAL_COLOUR, label=f"kept: epoch {history.best_epoch}")
+    for name, value in (reference or {}).items():
+        axis.axhline(value, color="black", linestyle=":", label=name)
     axis.set(xlabel="epoch", ylabel=f"loss ({unit})", title=title, ylim=(0, None))
     axis.legend()
     return figure
@@ -73,33 +75,39 @@ def plot_reconstructions(
         axis.set_visible(False)
     x = np.arange(signal.shape[1])
     for axis, beat, redrawn, name, score in zip(axes.flat, signal, reconstruction, class_name, scores, strict=False):
-        axis.fill_between(x, beat, redrawn, color=ALARM_COLOUR, alpha=0.2, linewidth=0)
-        axis.plot(x, beat, color=CLASS_COLOURS[name], linewidth=1)
-        axis.plot(x, redrawn, color="black", linewidth=0.8, linestyle="--")
-        axis.set_title(f"{name}: {score:.2f}", fontsize=9)
+        axis.fill_between(x, beat, redrawn, color=ALARM_COLOUR, alpha=0.25, linewidth=0, label="gap")
+        axis.plot(x, beat, color=CLASS_COLOURS[name], linewidth=1.6, alpha=0.7, label="beat, in its class's colour")
+        axis.plot(x, redrawn, color="black", linewidth=0.9, linestyle="--", label="reconstruction")
+        axis.set_title(f"{name}, error {score:.2f}", fontsize=9)
     for axis in axes[-1]:
         axis.set_xlabel("sample")
     for axis in axes[:, 0]:
         axis.set_ylabel("z-score")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
 def plot_score_distribution(
-    scores: ArrayLike, class_name: ArrayLike, *, thresholds: Mapping[str, float], xlabel: str, title: str
+    scores: ArrayLike, class_name: ArrayLike, *, threshold: float, xlabel: str, title: str
 ) -> Figure:
-    """Draw how the scores of each class are spread, on a logarithmic axis, with thresholds as vertical lines."""
-    table = pd.DataFrame({xlabel: np.asarray(scores), "class": np.asarray(class_name)})
+    """Draw the histogram of each class's scores, one above the other on one logarithmic axis, and the threshold."""
+    table = pd.DataFrame({"score": np.asarray(scores), "class": np.asarray(class_name)})
     present = [name for name in CLASS_COLOURS if (table["class"] == name).any()]
-    figure, axis = plt.subplots(figsize=(7.2, 3.8))
-    sns.histplot(
-        table, x=xlabel, hue="class", hue_order=present, palette=CLASS_COLOURS, log_scale=True, bins=60,
-        element="step", alpha=0.35, ax=axis,
-    )  # fmt: skip
-    for style, (name, value) in zip(("-", "--", ":"), thresholds.items(), strict=False):
-        axis.axvline(value, color="black", linestyle=style, linewidth=1.2)
-        height = 0.95 - 0.07 * len(axis.texts)
-        axis.annotate(f" {name}: {value:.2f}", (value, height), xycoords=("data", "axes fraction"))
-    axis.set(ylabel="beats", title=title)
+    figure, axes = plt.subplots(len(present), 1, figsize=(7.2, 1 + 0.8 * len(present)), sharex=True, squeeze=False)
+    for axis, name in zip(axes[:, 0], present, strict=True):
+        part = table[table["class"] == name]
+        sns.histplot(
+            part, x="score", color=CLASS_COLOURS[name], log_scale=True, bins=60, element="step",
+            binrange=tuple(np.log10([table["score"].min(), table["score"].max()])), ax=axis,
+        )  # fmt: skip
+        axis.axvline(threshold, color="black", linewidth=1.2)
+        axis.set(ylabel="beats")
+        axis.annotate(f"{name} ({len(part):,})", (0.01, 0.72), xycoords="axes fraction", color=CLASS_COLOURS[name])
+    axes[0, 0].set_title(title)
+    axes[0, 0].annotate(f" threshold {threshold:.2f}", (threshold, 0.72), xycoords=("data", "axes fraction"))
+    ticks = [tick for tick in (0.05, 0.1, 0.2, 0.5, 1, 2, 5) if table["score"].min() <= tick <= table["score"].max()]
+    axes[-1, 0].set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes[-1, 0].set_xlabel(xlabel)
     return figure
 
 
@@ -107,6 +115,8 @@ def plot_roc_and_precision_recall(scores: Mapping[str, NDArray[np.float64]], is_
     """Draw the ROC curve (its crowded corner) and the precision-recall curve of several detectors."""
     is_anomaly = np.asarray(is_anomaly, dtype=bool)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
+    for axis in (left, right):  # not the colours of the classes of beats
+        axis.set_prop_cycle(color=plt.colormaps["viridis"](np.linspace(0, 0.92, len(scores))))
     for name, values in scores.items():
         false_alarms, detected, _ = roc_curve(is_anomaly, values)
         precision, recall, _ = precision_recall_curve(is_anomaly, values)

@@ -31,6 +31,9 @@ from ecgnb.paths import runs_dir, shown
 VERSIONS_OF = ("ecgnb", "torch", "numpy", "pandas", "scikit-learn")
 
 
+PENDING = "ECGNB_METRICS_PENDING"  # set by a headless run that has more to write after the notebook's last cell
+
+
 def is_finished(folder: str | Path) -> bool:
     """Say whether a folder holds a whole run: metrics.json is written last and atomically."""
     return (Path(folder) / "metrics.json").is_file()
@@ -40,8 +43,11 @@ def new_run_folder(lesson: str) -> Path:
     """Return a folder for a new run that no other run has, named by lesson and time."""
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     parent = runs_dir() / lesson
-    parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f"{now}_", dir=parent))
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{now}_", dir=parent))
+    except OSError as fault:
+        raise RunError(f"cannot make a run folder in {parent}: {fault.strerror}; set ECGNB_RUNS_DIR") from None
 
 
 class Run:
@@ -109,7 +115,10 @@ class Run:
         np.savez_compressed(self.folder / "predictions.npz", **arrays)
 
     def finish(self, metrics: Mapping[str, Any], *, train_seconds: float) -> dict[str, Any]:
-        """Write SUMMARY.txt and then metrics.json, show the latter's content and return it."""
+        """Write SUMMARY.txt and then metrics.json, show the latter's content and return it.
+
+        In a headless run the file waits under another name until the executed notebook and its page are written too.
+        """
         beats = self.beats
         record = {
             "lesson": self.lesson,
@@ -123,8 +132,9 @@ class Run:
         }
         record = json.loads(json.dumps(record, default=_plain, allow_nan=False))
         write_atomically(self.folder / "SUMMARY.txt", summary(record))
-        write_atomically(self.folder / "metrics.json", json.dumps(record, indent=2) + "\n")
         text = json.dumps(record, indent=2)
+        name = "metrics.json.pending" if os.environ.get(PENDING) else "metrics.json"
+        write_atomically(self.folder / name, text + "\n")
         display({"application/json": record, "text/plain": text}, raw=True)
         return record
 

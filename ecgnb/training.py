@@ -20,16 +20,29 @@ from ecgnb.errors import TrainingError, UsageError
 class History:
     """What happened in each epoch of a training run."""
 
-    train_loss: list[float] = field(default_factory=list)
-    val_loss: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
+    epochs: list[tuple[float, float, float]] = field(default_factory=list)
     best_epoch: int = 0
     interrupted: bool = False
 
+    @property
+    def train_loss(self) -> list[float]:
+        """Mean loss of each epoch's batches, while training."""
+        return [epoch[0] for epoch in self.epochs]
+
+    @property
+    def val_loss(self) -> list[float]:
+        """Mean loss on the validation data after each epoch."""
+        return [epoch[1] for epoch in self.epochs]
+
+    @property
+    def seconds(self) -> list[float]:
+        """Seconds each epoch took, validation included."""
+        return [epoch[2] for epoch in self.epochs]
+
     def to_frame(self) -> pd.DataFrame:
         """Return one row an epoch, counted from 1."""
-        columns = {"train_loss": self.train_loss, "val_loss": self.val_loss, "seconds": self.seconds}
-        return pd.DataFrame(columns, index=pd.RangeIndex(1, len(self.train_loss) + 1, name="epoch"))
+        index = pd.RangeIndex(1, len(self.epochs) + 1, name="epoch")
+        return pd.DataFrame(self.epochs, index, ["train_loss", "val_loss", "seconds"])
 
 
 def set_seed(seed: int, *, deterministic: bool = False) -> None:
@@ -106,7 +119,7 @@ def fit(
     Returns
     -------
     History
-        Ctrl-C ends training early and keeps what was learned; `interrupted` then says so.
+        Ctrl-C after the first epoch ends training early and keeps what was learned; `interrupted` then says so.
 
     Raises
     ------
@@ -123,7 +136,8 @@ def fit(
     train, val = [part.to(device) for part in train], [part.to(device) for part in val]
     n_batches = math.ceil(len(train[0]) / batch_size)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=lr, total_steps=epochs * n_batches)
+    # One step more than are taken: the schedule's last rate is near zero, and a training of one step would rest on it.
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=lr, total_steps=epochs * n_batches + 1)
     order = torch.Generator().manual_seed(seed)
     history = History()
     best_loss, best_weights = math.inf, copy.deepcopy(model.state_dict())
@@ -156,9 +170,7 @@ def fit(
                     f"the loss is not a number after epoch {epoch} (lr={lr:g}); lower lr, look for NaN in the data. "
                     f"The model holds its best weights, of epoch {history.best_epoch}"
                 )
-            history.train_loss.append(train_loss)
-            history.val_loss.append(val_loss)
-            history.seconds.append(time.perf_counter() - started)
+            history.epochs.append((train_loss, val_loss, time.perf_counter() - started))
             if val_loss < best_loss:
                 best_loss, best_weights, history.best_epoch = val_loss, copy.deepcopy(model.state_dict()), epoch
             if verbose:
@@ -170,8 +182,10 @@ def fit(
             if patience is not None and epoch - history.best_epoch >= patience:
                 break
     except KeyboardInterrupt:
+        if not history.epochs:  # nothing was learned yet
+            raise
         history.interrupted = True
-        print(f"interrupted in epoch {len(history.train_loss) + 1}; the best weights so far are kept")
+        print(f"interrupted in epoch {len(history.epochs) + 1}; the best weights so far are kept")
     model.load_state_dict(best_weights)
     model.eval()
     return history

@@ -53,6 +53,7 @@ class Publisher:
     stall: bool = False
     drip: float = 0.0  # seconds between single bytes
     ranges: bool = True
+    busy: int = 0  # answers of 503 to give first
     requests: list[tuple[str, str | None]] = field(default_factory=list)  # path and Range header of each request
 
 
@@ -65,6 +66,9 @@ def publisher():
         def do_GET(self):
             wanted = self.headers.get("Range")
             state.requests.append((self.path, wanted))
+            if state.busy:
+                state.busy -= 1
+                return self.send_error(503)
             content = state.files.get(self.path.lstrip("/"))
             if content is None:
                 return self.send_error(404)

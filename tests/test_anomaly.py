@@ -44,6 +44,15 @@ def test_no_threshold_beats_the_oracle(normal, anomalous):
         assert anomaly.balanced_accuracy(normal, anomalous, other) <= best + 1e-12
 
 
+def test_peeking_flatters_where_there_is_nothing_to_see():
+    rng = np.random.default_rng(0)
+    draws = [anomaly.peeking(rng.normal(size=40), rng.normal(size=40), 0.0, n_splits=50) for _ in range(40)]
+    seen, unseen, given = np.mean(draws, axis=0)
+    assert seen > 0.55
+    assert unseen == pytest.approx(0.5, abs=0.03)
+    assert given == pytest.approx(0.5, abs=0.03)
+
+
 def test_quantile_threshold():
     scores = np.arange(1000)
     assert np.mean(scores <= anomaly.quantile_threshold(scores, 0.95)) == pytest.approx(0.95, abs=0.002)

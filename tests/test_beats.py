@@ -29,6 +29,7 @@ def test_selection_keeps_rows_together():
         rows = np.atleast_1d(np.arange(6)[index])
         assert (part.signal == beats.signal[rows]).all() and (part.record == beats.record[rows]).all()
         assert part.rr.shape == (len(rows), 2) and part.r_sample is None and part.fs == 360
+    assert len(beats[[]]) == 0
     assert beats[[0, 1]].counts().to_dict() == {"N": 1, "V": 1}
     assert beats.class_name.tolist() == ["N", "V"] * 3
 
@@ -39,6 +40,8 @@ def test_concatenate_is_the_inverse_of_selection():
     assert (joined.signal == beats.signal).all() and (joined.rr == beats.rr).all()
     with pytest.raises(UsageError, match="fs differ"):
         concatenate([beats, some_beats(fs=250.0)])
+    with pytest.raises(UsageError, match="some have rr and some do not"):
+        concatenate([beats, some_beats(rr=None)])
 
 
 @pytest.mark.parametrize(

@@ -41,10 +41,10 @@ def test_lists(tmp_path):
 def test_fetch_and_data(tmp_path):
     environment = {"ECGNB_DATA_DIR": tmp_path / "data", "ECGNB_MIRROR": tmp_path / "none"}
     done = ecgnb("data", **environment)
-    assert done.returncode == 0 and "2 of 2 files missing (get them: ecgnb fetch ecg5000)" in done.stdout
+    assert done.returncode == 0 and "of 2 files 2 missing (get them: ecgnb fetch ecg5000)" in done.stdout
     (tmp_path / "data" / "ecg5000").mkdir(parents=True)
     (tmp_path / "data" / "ecg5000" / "ECG5000_TRAIN.arff").write_text("spoiled")
-    assert "1 of 2 files missing, 1 damaged" in ecgnb("data", **environment).stdout
+    assert "of 2 files 1 damaged, 1 missing" in ecgnb("data", **environment).stdout
 
 
 def test_fetch_of_the_real_thing(real_ecg5000, tmp_path):
@@ -103,6 +103,25 @@ def test_a_lesson_that_fails_says_where(tmp_path):
     done = ecgnb("run", "01", "--profile", "smoke", "-p", "samples_per_step=9", "--output-dir", tmp_path / "run")
     assert_one_line_error(done, 1, "lesson 01 failed in cell", "does not divide n_samples=140", "executed.ipynb")
     assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_a_folder_for_runs_that_cannot_be_made():
+    done = ecgnb("run", "01", "--profile", "smoke", ECGNB_RUNS_DIR="/dev/null/runs")
+    assert_one_line_error(done, 1, "cannot make a run folder in /dev/null/runs/01", "set ECGNB_RUNS_DIR")
+
+
+def test_an_interrupted_run(tmp_path):
+    folder = tmp_path / "run"
+    arguments = ["run", "01", "--profile", "smoke", "-p", f"output_dir={folder}"]
+    process = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not (folder / "figures").is_dir() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.strip().splitlines()[-1] == ("ecgnb: interrupted; what is in the output folder is not a finished run")
+    assert not (folder / "metrics.json").exists()
 
 
 def test_a_killed_run_is_not_taken_for_a_finished_one(tmp_path):

@@ -162,8 +162,29 @@ def test_another_number_of_attributes(lines, spoiled):
         read_beats(spoiled(lines[:2] + lines[3:DATA] + fewer))
 
 
+def test_no_beat_at_all(lines, spoiled):
+    with pytest.raises(DataError, match="holds no beat after its @DATA line"):
+        read_beats(spoiled(lines[:DATA]))
+
+
+def test_lines_are_counted_as_an_editor_counts_them(lines, spoiled):
+    lines[DATA + 4] = f"0,{lines[DATA + 4]}"
+    with pytest.raises(DataError, match="line 151: 142 values"):
+        read_arff(spoiled(["", "", *lines]))
+    lines[DATA + 4] = f"nan,{lines[DATA + 4].split(',', 2)[2]}"
+    lines.insert(DATA, "  % a remark")
+    with pytest.raises(DataError, match="line 150: sample 1 is nan"):
+        read_beats(spoiled(lines))
+
+
+def test_every_row_too_long(lines, spoiled, recwarn):
+    with pytest.raises(DataError, match="line 145: 142 values; expected 141"):
+        read_arff(spoiled(lines[:DATA] + [f"0,{row}" for row in lines[DATA:]]))
+    assert not recwarn.list
+
+
 def test_absent_and_binary(tmp_path):
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(DataError, match="cannot be read: No such file"):
         read_arff(tmp_path / "none.arff")
     (tmp_path / "binary.arff").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="is not text"):

@@ -5,6 +5,8 @@ import hashlib
 import io
 import multiprocessing
 import os
+import random
+import shutil
 import tarfile
 import zipfile
 from dataclasses import replace
@@ -112,6 +114,54 @@ def test_a_bad_mirror_is_passed_over(small, publisher, data_dir, tmp_path, monke
     assert contents(fetch_function("small")) == CONTENT
 
 
+@pytest.mark.parametrize("pack", [zip_of, tar_of])
+def test_a_mirror_damaged_inside_is_passed_over(small, publisher, data_dir, tmp_path, monkeypatch, pack):
+    noise = random.Random(0).randbytes(50_000)  # does not compress, so that damage meets content
+    archive = pack({"a.dat": noise} | {"b.hea": CONTENT["b.hea"]})
+    monkeypatch.setenv("ECGNB_MIRROR", str(tmp_path))
+    for start in range(0, len(archive), len(archive) // 20):
+        damaged = bytearray(archive)
+        damaged[start : start + 8] = bytes(byte ^ 0xFF for byte in damaged[start : start + 8])
+        (tmp_path / "small.zip").write_bytes(damaged)
+        assert contents(fetch_function("small")) == CONTENT
+        shutil.rmtree(data_dir)
+
+
+def test_what_a_mirror_began_the_publisher_does_not_complete(small, publisher, data_dir, monkeypatch):
+    publisher.files["share/small.zip"] = tar_of(CONTENT)
+    publisher.cut_after = [100, 0]
+    monkeypatch.setenv("ECGNB_MIRROR", f"{publisher.url}/share")
+    assert contents(fetch_function("small")) == CONTENT
+    assert ("/small.zip", None) in publisher.requests
+
+
+def test_a_file_that_changed_between_two_attempts_is_fetched_anew(small, publisher, data_dir):
+    whole = publisher.files["small.zip"]
+    publisher.files["small.zip"] = tar_of(CONTENT)
+    publisher.cut_after = [100, 0, 0, 0]
+    with pytest.raises(DataError, match="was cut"):
+        fetch_function("small")
+    publisher.files["small.zip"] = whole
+    publisher.cut_after.clear()
+    assert contents(fetch_function("small")) == CONTENT
+
+
+def test_a_busy_server_is_asked_again(small, publisher, data_dir):
+    publisher.busy = 2
+    assert contents(fetch_function("small")) == CONTENT
+    assert len(publisher.requests) == 3
+
+
+def test_an_unreadable_mirror_is_named_and_passed_over(small, data_dir, tmp_path, monkeypatch):
+    (tmp_path / "small.zip").mkdir()
+    monkeypatch.setenv("ECGNB_MIRROR", str(tmp_path))
+    assert contents(fetch_function("small")) == CONTENT
+    monkeypatch.setitem(DATASETS, "small", replace(small, url="http://127.0.0.1:9/small.zip"))
+    (data_dir / "small" / "b.hea").unlink()
+    with pytest.raises(DataError, match=r"small\.zip: Is a directory"):
+        fetch_function("small")
+
+
 def test_a_cut_download_is_resumed_within_a_call(small, publisher, data_dir):
     whole = publisher.files["small.zip"]
     publisher.cut_after = [len(whole) // 2]
@@ -130,15 +180,22 @@ def test_a_cut_download_is_resumed_by_a_later_call(small, publisher, data_dir):
     assert publisher.requests == [("/small.zip", "bytes=1000-")]
 
 
-def test_a_server_without_ranges_is_asked_for_the_whole(small, publisher, data_dir):
+def test_a_server_without_ranges_is_asked_for_the_whole(small, publisher, data_dir, monkeypatch):
+    publisher.files |= {f"1.0.0/{name}": content for name, content in CONTENT.items()}
+    monkeypatch.setitem(DATASETS, "small", replace(small, url=f"{publisher.url}/1.0.0/"))
     publisher.ranges = False
     publisher.cut_after = [1000]
     assert contents(fetch_function("small")) == CONTENT
+    assert len(publisher.requests) == 3, "a beginning is not put before the whole"
 
 
 def test_a_leftover_longer_than_the_file_begins_anew(small, publisher, data_dir):
-    (data_dir / "small").mkdir(parents=True)
-    (data_dir / "small" / "small.zip.part").write_bytes(bytes(2 * len(publisher.files["small.zip"])))
+    publisher.cut_after = [1000, 0, 0, 0]
+    with pytest.raises(DataError, match="was cut"):
+        fetch_function("small")
+    (part,) = (data_dir / "small").glob("small.zip.*.part")
+    part.write_bytes(bytes(2 * len(publisher.files["small.zip"])))
+    publisher.cut_after.clear()
     assert contents(fetch_function("small")) == CONTENT
 
 

@@ -2,6 +2,7 @@
 
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -48,6 +49,8 @@ def test_the_textbook_form_has_about_990_000_parameters():
     [
         ({"n_samples": 140, "samples_per_step": 9}, r"does not divide n_samples=140; take one of \[1, 2, 4, 5, 7"),
         ({"n_samples": 140, "embedding_dim": 0}, "must all be at least 1"),
+        ({"n_samples": 140, "embedding_dim": "8"}, "lstm_autoencoder cannot be made with"),
+        ({}, "cannot be made with .*n_samples"),
         ({"n_samples": 140, "width": 3}, "has no option width; it takes: n_samples, embedding_dim"),
     ],
 )
@@ -70,6 +73,14 @@ def test_save_and_load(tmp_path):
     torch.testing.assert_close(again(beats), model(beats), rtol=0, atol=0)
 
 
+def test_numpy_numbers_are_kept_as_plain_ones(tmp_path):
+    model = models.create("lstm_autoencoder", n_samples=np.int64(140))
+    models.save(model, tmp_path / "model.pth", threshold=np.float64(0.25))
+    assert models.load(tmp_path / "model.pth")[1] == {"threshold": 0.25}
+    with pytest.raises(UsageError, match="threshold is a ndarray; a model file keeps numbers"):
+        models.save(model, tmp_path / "model.pth", threshold=np.ones(2))
+
+
 class Evil:
     """Content that would run code if it were unpickled."""
 
@@ -85,6 +96,8 @@ class Evil:
         (lambda path: path.write_bytes(pickle.dumps(Evil())), "not a model file that can be read safely"),
         (lambda path: torch.save({"weights": torch.ones(2)}, path), "was not saved by this course"),
         (lambda path: torch.save([1, 2], path), "was not saved by this course"),
+        (lambda path: torch.save({"format": models.FORMAT}, path), "lacks what a saved model holds"),
+        (lambda path: path.mkdir(), "cannot be read: Is a directory"),
         (lambda path: None, "does not exist"),
     ],
 )

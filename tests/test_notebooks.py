@@ -17,7 +17,7 @@ from conftest import ROOT
 
 from ecgnb import authoring
 from ecgnb.errors import UsageError
-from ecgnb.lessons import Lesson, check_parameters, execute, headless, lessons, parameters, profile_parameters
+from ecgnb.lessons import Lesson, check_parameters, environment, execute, lessons, parameters, profile_parameters
 from ecgnb.runs import is_finished, read_metrics
 
 LESSONS = lessons()
@@ -39,7 +39,9 @@ def test_freshness(lesson):
     committed = nbformat.read(lesson.notebook, as_version=4)
     nbformat.validate(committed)
     assert all(cell.execution_count for cell in committed.cells if cell.cell_type == "code")
-    assert authoring.committed_record(lesson) == read_json(authoring.results_path(lesson, "default"))
+    recorded = read_json(authoring.results_path(lesson, "default"))
+    assert recorded.pop("code_sha256") == authoring.code_sha256(jupytext.read(lesson.script))
+    assert authoring.committed_record(lesson) == recorded
     assert authoring.committed_record(lesson)["data"]["source"] == "real"
     assert authoring.lesson_text(lesson) == lesson.script.read_text(), "run: make readme"
 
@@ -164,6 +166,8 @@ def test_smoke_run(smoke):
     assert set(record["metrics"]) == set(recorded["metrics"]), "a smoke run measures what a real one measures"
     page = (folder / "executed.html").read_text()
     assert "SYNTHETIC DATA" in page and 'alt="' in page
+    assert "<details>" in page and "</summary>\n</details>" not in page, "answers are folded away"
+    assert (folder / "images" / f"{lesson.number}_hero.png").is_file()
 
 
 def test_smoke_run_repeats_itself(smoke):
@@ -191,7 +195,7 @@ def test_solutions_run(smoke, tmp_path):
     assert len(solutions) >= 2
     notebook.cells += [nbformat.v4.new_code_cell(solution) for solution in solutions]
     values = profile_parameters(lesson, "smoke") | {"output_dir": str(tmp_path / "run")}
-    with headless():
+    with environment(ECGNB_HEADLESS="1"):
         papermill.execute_notebook(
             nbformat.from_dict(notebook), tmp_path / "solved.ipynb", values, kernel_name="python3", progress_bar=False
         )

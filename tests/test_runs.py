@@ -79,6 +79,13 @@ def test_a_metric_that_is_not_a_number_is_refused(run):
     assert not is_finished(run.folder)
 
 
+def test_a_headless_run_is_finished_only_when_its_page_is_written(run, monkeypatch):
+    monkeypatch.setenv("ECGNB_METRICS_PENDING", "1")
+    run.finish({}, train_seconds=0)
+    assert (run.folder / "metrics.json.pending").is_file()
+    assert not is_finished(run.folder)
+
+
 def test_damaged_metrics(tmp_path):
     (tmp_path / "metrics.json").write_text('{"lesson": ')
     with pytest.raises(RunError, match="is damaged"):

@@ -100,6 +100,21 @@ def test_an_interruption_keeps_what_was_learned(capsys):
     assert l1_loss(predict(model, X[:16]), X[:16]).item() == pytest.approx(min(history.val_loss), rel=1e-5)
 
 
+def test_an_interruption_before_anything_was_learned():
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_it(autoencoder(), augment=interrupt)
+
+
+def test_a_single_step_moves_the_weights():
+    model = autoencoder()
+    before = model.read_out.weight.clone()
+    fit_it(model, epochs=1, batch_size=len(X))
+    assert (model.read_out.weight - before).abs().max() > 1e-4
+
+
 def test_a_loss_that_is_not_a_number():
     spoiled = X.clone()
     spoiled[3, 3] = float("nan")

@@ -77,6 +77,8 @@ class Beats:
     def __getitem__(self, index: ArrayLike | slice) -> Beats:
         """Select beats by an index array, a mask or a slice."""
         picked = index if isinstance(index, slice) else np.atleast_1d(np.asarray(index))
+        if not isinstance(picked, slice) and not picked.size:
+            picked = picked.astype(np.int64)  # NumPy takes an empty list for floats
         columns = {name: getattr(self, name) for name in PER_BEAT}
         chosen: dict[str, Any] = {name: None if rows is None else rows[picked] for name, rows in columns.items()}
         return replace(self, **chosen)
@@ -112,9 +114,11 @@ def concatenate(parts: Sequence[Beats]) -> Beats:
                     f"cannot join beats whose {name} differ: {getattr(first, name)}, {getattr(part, name)}"
                 )
     columns = {name: [getattr(part, name) for part in parts] for name in PER_BEAT}
+    for name, column in columns.items():
+        if any(rows is None for rows in column) and not all(rows is None for rows in column):
+            raise UsageError(f"cannot join beats of which some have {name} and some do not")
     joined: dict[str, Any] = {
-        name: None if any(rows is None for rows in column) else np.concatenate(column)
-        for name, column in columns.items()
+        name: None if column[0] is None else np.concatenate(column) for name, column in columns.items()
     }
     hashes = {file: sha for part in parts for file, sha in part.sha256.items()}
     return replace(first, **joined, sha256=hashes)

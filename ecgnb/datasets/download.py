@@ -18,6 +18,7 @@ SLOW_BYTES = 30_000  # ... fewer bytes than this means that waiting is no use
 ATTEMPTS = 4
 PAUSE_SECONDS = 1.0
 BLOCK = 1 << 16
+BUSY = (429, 500, 502, 503, 504)  # answers of a server that may do better a moment later
 
 
 def download(url: str, part: Path, *, progress: bool = False) -> None:
@@ -37,11 +38,13 @@ def download(url: str, part: Path, *, progress: bool = False) -> None:
             _one_attempt(url, part, progress)
             return
         except requests.HTTPError as refused:
-            raise DataError(f"{url} answers HTTP {refused.response.status_code}") from None
+            fault = f"{url} answers HTTP {refused.response.status_code}"
+            if refused.response.status_code not in BUSY:
+                break
         except (requests.RequestException, urllib3.exceptions.HTTPError) as broken:
             arrived = part.stat().st_size if part.exists() else 0
             fault = f"{url}: {_plain(broken)} (after {arrived:,} bytes)"
-            if arrived == before and attempt:  # two attempts without a byte: no use going on
+            if arrived == before and attempt:  # not the first attempt, and in vain
                 break
     raise DataError(fault)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,8 @@ def read_beats(path: str | Path, *, source: str = "real", note: str = "") -> Bea
     """
     path = Path(path)
     frame = read_arff(path)
+    if frame.empty:
+        raise DataError(f"{path} holds no beat after its @DATA line; it looks cut off")
     if len(frame.columns) != N_SAMPLES + 1:
         raise DataError(f"{path}: {len(frame.columns)} attributes; expected {N_SAMPLES} samples and the class")
     try:
@@ -124,8 +127,8 @@ def read_arff(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist; expected an ARFF file") from None
+    except OSError as fault:
+        raise DataError(f"{path} cannot be read: {fault.strerror}; expected an ARFF file") from None
     except UnicodeDecodeError as fault:
         raise DataError(f"{path} is not text (byte {fault.start}); expected an ARFF file") from None
     header, body = _divide(path, text)
@@ -170,7 +173,9 @@ def _read_plain_block(attributes: list[tuple[str, Any]], body: str) -> pd.DataFr
         column: str if isinstance(kind, list) else float for column, kind in zip(columns, kinds, strict=True)
     }
     try:
-        frame = pd.read_csv(io.StringIO(body), header=None, names=columns, dtype=dtypes, index_col=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)  # rows too long are found below, with their line
+            frame = pd.read_csv(io.StringIO(body), header=None, names=columns, dtype=dtypes, index_col=False)
     except ValueError:
         return None
     whole = body.count(",") == len(frame) * (len(columns) - 1) and not frame.isna().to_numpy().any()
@@ -182,7 +187,7 @@ def _read_plain_block(attributes: list[tuple[str, Any]], body: str) -> pd.DataFr
 
 def _explain(fault: arff.ArffException, text: str) -> str:
     """Turn liac-arff's complaint into line, finding and expectation."""
-    line = fault.line
+    line = fault.line + len(text) - len(text.lstrip("\n"))  # liac-arff does not count empty lines at the top
     if isinstance(fault, arff.BadDataFormat):
         held = text.splitlines()[line - 1].count(",") + 1
         wanted = sum(row.strip().lower().startswith("@attribute") for row in text.splitlines())
@@ -199,5 +204,6 @@ def _explain(fault: arff.ArffException, text: str) -> str:
 def _line_of_row(path: Path, row: int) -> int:
     """Return the line of the file that holds a row of the data block."""
     header, body = _divide(path, path.read_text(encoding="utf-8"))
-    lines = [number for number, line in enumerate(body.splitlines()) if line.strip() and not line.startswith("%")]
+    rows = [line.strip() for line in body.splitlines()]
+    lines = [number for number, line in enumerate(rows) if line and not line.startswith("%")]
     return header.count("\n") + 1 + lines[row]

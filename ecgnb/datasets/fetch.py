@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import lzma
 import os
 import shutil
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +28,11 @@ from ecgnb.datasets.download import download
 from ecgnb.errors import DataError, UsageError
 from ecgnb.paths import data_dir
 
+# What zipfile, tarfile and the decompressors behind them raise on damaged, encrypted or foreign archives.
+UNPACKING_FAULTS = (
+    zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, ValueError, NotImplementedError,
+    RuntimeError,
+)  # fmt: skip
 LOCK_SECONDS = 600  # how long to wait for another process that fetches the same data set
 
 
@@ -95,14 +102,17 @@ def file_sha256(path: Path) -> str:
 
 
 def unverified(dataset: Dataset, folder: Path) -> dict[str, str]:
-    """Return the files that are not there whole: name, and "missing" or "damaged"."""
+    """Return the files that are not there whole: name, and "missing", "damaged" or "unreadable"."""
     state = {}
     for name, digest in dataset.sha256.items():
         path = folder / name
-        if not path.is_file():
-            state[name] = "missing"
-        elif file_sha256(path) != digest:
-            state[name] = "damaged"
+        try:
+            if not path.is_file():
+                state[name] = "missing"
+            elif file_sha256(path) != digest:
+                state[name] = "damaged"
+        except OSError:  # no right to read it, say; fetching it anew tells more
+            state[name] = "unreadable"
     return state
 
 
@@ -155,9 +165,7 @@ def _from_first_source(dataset: Dataset, folder: Path, wanted: dict[str, str], p
     for source in sources:
         try:
             if not source.startswith(("http://", "https://")):
-                if not Path(source).is_file():
-                    faults.append(f"{source} does not exist")
-                    continue
+                _check_readable(Path(source))
                 _unpack(Path(source), dataset, folder)
             elif source.endswith("/"):
                 _download_each(source, dataset, folder, progress)
@@ -175,6 +183,13 @@ def _from_first_source(dataset: Dataset, folder: Path, wanted: dict[str, str], p
     )
 
 
+def _check_readable(archive: Path) -> None:
+    try:
+        archive.open("rb").close()
+    except OSError as fault:
+        raise DataError(f"{archive}: {fault.strerror}") from None
+
+
 def _few(names: Mapping[str, str]) -> str:
     shown = ", ".join(list(names)[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more files"
@@ -183,26 +198,31 @@ def _few(names: Mapping[str, str]) -> str:
 def _download_each(base: str, dataset: Dataset, folder: Path, progress: bool) -> None:
     """Download the files that are not there yet from a publisher that has one URL a file."""
     for name in unverified(dataset, folder):
-        part = folder / f"{name}.part"
-        download(base + name, part, progress=progress)
-        with _removed_after(part), part.open("rb") as stream:
-            _place(stream, folder / name, dataset.sha256[name], origin=base + name)
+
+        def place(part: Path, name: str = name) -> None:
+            with part.open("rb") as stream:
+                _place(stream, folder / name, dataset.sha256[name], origin=base + name)
+
+        _download(base + name, folder, place, progress)
 
 
 def _download_archive(url: str, dataset: Dataset, folder: Path, progress: bool) -> None:
-    part = folder / f"{dataset.archive}.part"
-    download(url, part, progress=progress)
-    with _removed_after(part):
-        _unpack(part, dataset, folder, origin=url)
+    _download(url, folder, lambda part: _unpack(part, dataset, folder, origin=url), progress)
 
 
-@contextmanager
-def _removed_after(part: Path) -> Iterator[None]:
-    """Remove a whole download once used, or found wrong: only one that was cut is worth resuming."""
-    try:
-        yield
-    finally:
-        part.unlink(missing_ok=True)
+def _download(url: str, folder: Path, use: Callable[[Path], None], progress: bool) -> None:
+    """Download a URL and use the file; where the end of another version was added to an old beginning, begin anew."""
+    mark = hashlib.sha256(url.encode()).hexdigest()[:8]  # what one server began, no other may complete
+    part = folder / f"{PurePosixPath(url).name}.{mark}.part"
+    for resumed in (part.exists(), False):
+        download(url, part, progress=progress)
+        try:
+            return use(part)
+        except DataError:
+            if not resumed:
+                raise
+        finally:
+            part.unlink(missing_ok=True)  # whole, so of no more use: only one that was cut is worth resuming
 
 
 def _unpack(archive: Path, dataset: Dataset, folder: Path, origin: str | None = None) -> None:
@@ -214,7 +234,7 @@ def _unpack(archive: Path, dataset: Dataset, folder: Path, origin: str | None = 
             target = folder / name
             if name in dataset.sha256 and not (target.is_file() and file_sha256(target) == dataset.sha256[name]):
                 _place(stream, target, dataset.sha256[name], origin=f"{origin}, member {member}")
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError) as fault:
+    except UNPACKING_FAULTS as fault:
         raise DataError(f"{origin} is not a whole archive ({fault or type(fault).__name__})") from fault
 
 

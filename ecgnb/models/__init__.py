@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -49,7 +50,10 @@ def create(name: str, **options: Any) -> nn.Module:
     known = inspect.signature(_MODELS[name]).parameters
     if unknown := set(options) - set(known):
         raise ModelError(f"{name} has no option {', '.join(sorted(unknown))}; it takes: {', '.join(known)}")
-    model = _MODELS[name](**options)
+    try:
+        model = _MODELS[name](**options)
+    except TypeError as fault:
+        raise ModelError(f"{name} cannot be made with {options}: {fault}") from None
     model.ecgnb_config = {"name": name, "options": options}  # type: ignore[assignment]
     return model
 
@@ -68,12 +72,28 @@ def save(model: nn.Module, path: str | Path, **extra: Any) -> None:
         Made by `create`; a class of your own can be saved with ``torch.save(model.state_dict(), path)``.
     path : path
     **extra
-        Plain values to keep beside the weights, such as ``threshold=0.25``.
+        Numbers, text or truth values to keep beside the weights, such as ``threshold=0.25``.
+
+    Raises
+    ------
+    UsageError
+        For a model that `create` did not make, or a value that `load` could not read safely.
     """
     config = getattr(model, "ecgnb_config", None)
     if config is None:
         raise UsageError("only a model made by create() can be saved so that load() can build it again")
-    torch.save({"format": FORMAT, **config, "extra": extra, "state_dict": model.state_dict()}, path)
+    options = {name: _plain(name, value) for name, value in config["options"].items()}
+    extra = {name: _plain(name, value) for name, value in extra.items()}
+    content = {"format": FORMAT, "name": config["name"], "options": options, "extra": extra}
+    torch.save(content | {"state_dict": model.state_dict()}, path)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a value as Python's own type, so that a file of it can be read with no code run."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is not None and not isinstance(value, bool | int | float | str):
+        raise UsageError(f"{name} is a {type(value).__name__}; a model file keeps numbers, text and truth values only")
+    return value
 
 
 def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -90,15 +110,18 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch warns of foreign pickles; the error below says it plainly
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ModelError(f"{path} does not exist; expected a model saved by a run, such as best_model.pth") from None
+    except OSError as fault:
+        reason = "does not exist" if isinstance(fault, FileNotFoundError) else f"cannot be read: {fault.strerror}"
+        raise ModelError(f"{path} {reason}; expected a model saved by a run, such as best_model.pth") from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError) as fault:
         raise ModelError(f"{path} is not a model file that can be read safely ({type(fault).__name__})") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ModelError(f"{path} was not saved by this course; expected format {FORMAT!r}")
-    model = create(content["name"], **content["options"])
     try:
+        model = create(content["name"], **content["options"])
         model.load_state_dict(content["state_dict"])
+        return model.eval(), content["extra"]
+    except (KeyError, TypeError, AttributeError) as fault:
+        raise ModelError(f"{path} lacks what a saved model holds ({type(fault).__name__}: {fault})") from None
     except RuntimeError as fault:
         raise ModelError(f"{path}: its weights do not fit {content['name']}: {str(fault).splitlines()[-1]}") from None
-    return model.eval(), content["extra"]
