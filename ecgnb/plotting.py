@@ -112,11 +112,12 @@ def plot_score_distribution(
 
 
 def plot_roc_and_precision_recall(scores: Mapping[str, NDArray[np.float64]], is_anomaly: ArrayLike) -> Figure:
-    """Draw the ROC curve (its crowded corner) and the precision-recall curve of several detectors."""
+    """Draw the ROC curve (its crowded corner) and the precision-recall curve of detectors, the last in black."""
     is_anomaly = np.asarray(is_anomaly, dtype=bool)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
-    for axis in (left, right):  # not the colours of the classes of beats
-        axis.set_prop_cycle(color=plt.colormaps["viridis"](np.linspace(0, 0.92, len(scores))))
+    colours = [*plt.colormaps["viridis"](np.linspace(0.1, 0.85, len(scores) - 1)), "black"]  # no class's colour
+    for axis in (left, right):
+        axis.set_prop_cycle(color=colours)
     for name, values in scores.items():
         false_alarms, detected, _ = roc_curve(is_anomaly, values)
         precision, recall, _ = precision_recall_curve(is_anomaly, values)

@@ -505,8 +505,8 @@ show_markdown(
     f"One sample a step takes **{slowdown:.0f} times** as long an epoch as ten. After {compare_epochs} epochs "
     f"its validation loss is {step_rows[1]['val. loss']}, ten's {step_rows[10]['val. loss']}; the mean beat, "
     f"without any network, has {mean_beat_error:.3f}. A likely reason is the long way back for the gradient; "
-    "the learning rate, chosen for ten samples a step, may also not suit it. More epochs narrow the gap: the "
-    "full profile gives them."
+    "the learning rate, chosen for ten samples a step, may also not suit it. Try more epochs: the full "
+    "profile gives all of them more."
 )
 
 # %% [markdown]
@@ -547,7 +547,7 @@ for name, record, curve, style in (
 left.set(
     xlabel="epoch", ylabel="validation loss (z-score)", title="Normal beats: loss", ylim=(0, None)
 )
-right.set(xlabel="epoch", ylabel="test AUROC", title="Anomalies: AUROC, a dot at its peak")
+right.set(xlabel="epoch", ylabel="AUROC on the test", title="Anomalies: AUROC, a dot at its peak")
 right.set_ylim(min(c[len(c) // 3 :].min() for c in (small_curve, wide_curve)) - 0.001, 1.0)
 left.legend()
 run.show(

@@ -1,6 +1,7 @@
 """Every lesson: its pair agrees, its outputs are fresh, its anatomy holds, it runs from anywhere and repeats itself."""
 
 import configparser
+import itertools
 import json
 import os
 import re
@@ -139,6 +140,19 @@ def test_values_take_the_declared_type(name, value, expected):
 def test_values_of_another_type_are_refused(name, value):
     with pytest.raises(UsageError, match=f"parameter {name} takes .*; got {value!r}"):
         check_parameters(LESSONS[0], {name: value})
+
+
+def test_defaults_of_lesson_01_are_what_its_search_chose():
+    """What the lesson's text says of the search is true of the recorded one."""
+    full = read_json(authoring.results_path(LESSONS[0], "full"))
+    assert full["code_sha256"] == authoring.code_sha256(jupytext.read(LESSONS[0].script)), "run: make full"
+    rows = full["metrics"]["search"]
+    defaults = {name: parameter.default for name, parameter in parameters(LESSONS[0]).items()}
+    assert all(rows[0][name] == defaults[name] for name in ("embedding_dim", "samples_per_step", "input_noise"))
+    scores = [row["auroc"] for row in rows]
+    steps = [before - after for before, after in itertools.pairwise(scores)]
+    assert min(steps) >= 0
+    assert max(steps) < min(row["spread"] for row in rows), "no step is larger than the spread"
 
 
 @pytest.fixture(scope="module", params=LESSONS, ids=lambda lesson: lesson.number)

@@ -144,6 +144,8 @@ def fetch(name: str, *, progress: bool = False) -> Path:
             with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
                 if wanted := unverified(dataset, folder):  # another process may have fetched it while we waited
                     _from_first_source(dataset, folder, wanted, progress)
+                    for part in folder.glob("*.part"):  # begun at a source that another one made up for
+                        part.unlink()
         except Timeout:
             raise DataError(
                 f"{name}: another process has been fetching into {folder} for over {LOCK_SECONDS} s; "
