@@ -72,12 +72,13 @@ def results_path(lesson: Lesson, profile: str) -> Path:
 def record(lesson: Lesson, profile: str) -> Path:
     """Execute a profile and keep its metrics; return the run's folder."""
     folder = runs_dir() / lesson.number / f"recorded-{profile}"
+    code = code_sha256(jupytext.read(lesson.script))  # before the run: somebody may edit meanwhile
     shutil.rmtree(folder, ignore_errors=True)
     execute(lesson, profile=profile, output_dir=folder, progress=sys.stderr.isatty())
     source = read_metrics(folder)["data"]["source"]
     if (source == "real") != (profile != "smoke"):
         raise RunError(f"lesson {lesson.number}: the {profile} profile ran on {source} data; see: ecgnb data")
-    kept = read_metrics(folder) | {"code_sha256": code_sha256(jupytext.read(lesson.script))}
+    kept = read_metrics(folder) | {"code_sha256": code}
     write_atomically(results_path(lesson, profile), json.dumps(kept, indent=2) + "\n")
     return folder
 

@@ -142,13 +142,15 @@ def test_values_of_another_type_are_refused(name, value):
         check_parameters(LESSONS[0], {name: value})
 
 
-def test_defaults_of_lesson_01_are_what_its_search_chose():
-    """What the lesson's text says of the search is true of the recorded one."""
+def test_what_lesson_01_says_of_its_search():
+    """The default is not worse than the best setting by more than the spread, and no step between rows is larger."""
     full = read_json(authoring.results_path(LESSONS[0], "full"))
     assert full["code_sha256"] == authoring.code_sha256(jupytext.read(LESSONS[0].script)), "run: make full"
     rows = full["metrics"]["search"]
     defaults = {name: parameter.default for name, parameter in parameters(LESSONS[0]).items()}
-    assert all(rows[0][name] == defaults[name] for name in ("embedding_dim", "samples_per_step", "input_noise"))
+    names = ("embedding_dim", "samples_per_step", "input_noise")
+    (chosen,) = [row for row in rows if all(row[name] == defaults[name] for name in names)]
+    assert rows[0]["auroc"] - chosen["auroc"] < chosen["spread"]
     scores = [row["auroc"] for row in rows]
     steps = [before - after for before, after in itertools.pairwise(scores)]
     assert min(steps) >= 0

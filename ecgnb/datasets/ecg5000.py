@@ -18,7 +18,8 @@ import pandas as pd
 
 from ecgnb.datasets import synthetic
 from ecgnb.datasets.beats import Beats, concatenate
-from ecgnb.datasets.fetch import fetch, file_sha256
+from ecgnb.datasets.fetch import fetch
+from ecgnb.datasets.unpack import file_sha256
 from ecgnb.errors import DataError, UsageError
 
 N_SAMPLES = 140

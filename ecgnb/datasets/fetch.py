@@ -1,38 +1,24 @@
-"""Get a data set's files from the data folder, a mirror or the publisher, each verified by SHA-256.
-
-A file takes its place only once its hash is proven, by an atomic rename: whatever breaks, a good file stays good.
-"""
+"""Get a data set's files from the data folder, a mirror or the publisher, each verified by SHA-256."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import lzma
 import os
-import shutil
-import tarfile
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
 from ecgnb.datasets.download import download
+from ecgnb.datasets.unpack import file_sha256, place, unpack
 from ecgnb.errors import DataError, UsageError
 from ecgnb.paths import data_dir
 
-# What zipfile, tarfile and the decompressors behind them raise on damaged, encrypted or foreign archives.
-UNPACKING_FAULTS = (
-    zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, ValueError, NotImplementedError,
-    RuntimeError,
-)  # fmt: skip
 LOCK_SECONDS = 600  # how long to wait for another process that fetches the same data set
 
 
@@ -93,12 +79,6 @@ def find_dataset(name: str) -> Dataset:
     if name not in DATASETS:
         raise UsageError(f"unknown data set {name!r}; the course uses: {', '.join(DATASETS)}")
     return DATASETS[name]
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal text."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def unverified(dataset: Dataset, folder: Path) -> dict[str, str]:
@@ -168,7 +148,7 @@ def _from_first_source(dataset: Dataset, folder: Path, wanted: dict[str, str], p
         try:
             if not source.startswith(("http://", "https://")):
                 _check_readable(Path(source))
-                _unpack(Path(source), dataset, folder)
+                unpack(Path(source), folder, dataset.sha256)
             elif source.endswith("/"):
                 _download_each(source, dataset, folder, progress)
             else:
@@ -201,15 +181,15 @@ def _download_each(base: str, dataset: Dataset, folder: Path, progress: bool) ->
     """Download the files that are not there yet from a publisher that has one URL a file."""
     for name in unverified(dataset, folder):
 
-        def place(part: Path, name: str = name) -> None:
+        def use(part: Path, name: str = name) -> None:
             with part.open("rb") as stream:
-                _place(stream, folder / name, dataset.sha256[name], origin=base + name)
+                place(stream, folder / name, dataset.sha256[name], origin=base + name)
 
-        _download(base + name, folder, place, progress)
+        _download(base + name, folder, use, progress)
 
 
 def _download_archive(url: str, dataset: Dataset, folder: Path, progress: bool) -> None:
-    _download(url, folder, lambda part: _unpack(part, dataset, folder, origin=url), progress)
+    _download(url, folder, lambda part: unpack(part, folder, dataset.sha256, origin=url), progress)
 
 
 def _download(url: str, folder: Path, use: Callable[[Path], None], progress: bool) -> None:
@@ -225,60 +205,6 @@ def _download(url: str, folder: Path, use: Callable[[Path], None], progress: boo
                 raise
         finally:
             part.unlink(missing_ok=True)  # whole, so of no more use: only one that was cut is worth resuming
-
-
-def _unpack(archive: Path, dataset: Dataset, folder: Path, origin: str | None = None) -> None:
-    """Place the archive's members that are in the registry; nothing else in it is ever written."""
-    origin = origin or str(archive)
-    try:
-        for member, stream in _members(archive, origin):
-            name = PurePosixPath(member).name
-            target = folder / name
-            if name in dataset.sha256 and not (target.is_file() and file_sha256(target) == dataset.sha256[name]):
-                _place(stream, target, dataset.sha256[name], origin=f"{origin}, member {member}")
-    except UNPACKING_FAULTS as fault:
-        raise DataError(f"{origin} is not a whole archive ({fault or type(fault).__name__})") from fault
-
-
-def _members(archive: Path, origin: str) -> Iterator[tuple[str, BinaryIO]]:
-    """Yield name and content of an archive's regular files, after all names were proven to stay inside."""
-
-    def check(names: list[str]) -> None:
-        for name in names:
-            path = PurePosixPath(name.replace("\\", "/"))
-            if path.is_absolute() or ".." in path.parts:
-                raise DataError(f"{origin} is refused: its member {name!r} would land outside the data folder")
-
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as zipped:
-            check(zipped.namelist())
-            for info in zipped.infolist():
-                if not info.is_dir():
-                    with zipped.open(info) as stream:
-                        yield info.filename, stream  # type: ignore[misc]
-    else:
-        with tarfile.open(archive) as tarred:
-            check(tarred.getnames())
-            for member in tarred:
-                if member.isreg():
-                    content = tarred.extractfile(member)
-                    assert content is not None  # a regular file always has content
-                    yield member.name, content  # type: ignore[misc]
-
-
-def _place(stream: BinaryIO, target: Path, expected: str, origin: str) -> None:
-    """Write a stream beside the target, verify it, and only then rename it over the target."""
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as temporary:
-        try:
-            shutil.copyfileobj(stream, temporary)
-            temporary.close()
-            actual = file_sha256(Path(temporary.name))
-            if actual != expected:
-                raise DataError(f"{target.name} from {origin} is refused: its SHA-256 is {actual}, expected {expected}")
-            Path(temporary.name).chmod(0o644)  # a temporary file is private; data is not
-            Path(temporary.name).replace(target)
-        finally:
-            Path(temporary.name).unlink(missing_ok=True)
 
 
 @contextmanager
