@@ -150,10 +150,9 @@ def lesson_text(lesson: Lesson) -> str:
     results = _results(lesson)
     prose = "\n".join(c.source for c in jupytext.reads(text, fmt="py:percent").cells if c.cell_type == "markdown")
     minutes = 5 * max(1, round(len(prose.split()) / WORDS_PER_MINUTE / 5))
-    times = " · ".join(
-        f"{profile} {_duration(found['seconds']['total'])} ({found['device']})" for profile, found in results.items()
-    )
-    lines = [f"*Reading:* about {minutes} minutes. *Running*, as measured: {times}."]
+    times = " · ".join(f"{profile} {_duration(found['seconds']['total'])}" for profile, found in results.items())
+    devices = ", ".join(sorted({found["device"] for found in results.values()}))
+    lines = [f"*Reading:* about {minutes} minutes. *Running*, as measured on {devices}: {times}."]
     text = _fill(text, "times", lines, "# > ")
     rows = results.get("full", {}).get("metrics", {}).get("search", [])
     table = ["| embedding | samples per step | input noise | AUROC, reserved anomalies | spread | validation loss |",
@@ -199,7 +198,7 @@ def _result_lines(lesson: Lesson, found: dict[str, dict[str, Any]]) -> list[str]
     if not columns:
         return []
     lines = [f"**Lesson {lesson.number}: {lesson.title}**", ""]
-    lines += [f"{run['metrics']['headline']}\n" for name, run in columns.items() if name == "default"]
+    lines += [next(iter(columns.values()))["metrics"]["headline"], ""]
     lines += [f"| | {' | '.join(columns)} |", "|---|" + "---|" * len(columns)]
     names = [name for name, value in next(iter(columns.values()))["metrics"].items() if isinstance(value, float)]
     for name in names:

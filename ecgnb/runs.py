@@ -191,4 +191,5 @@ def _plain(value: Any) -> Any:
 def _device_name() -> str:
     if torch.cuda.is_available():
         return torch.cuda.get_device_name(0)
-    return f"cpu, {torch.get_num_threads()} threads"
+    n_threads = torch.get_num_threads()
+    return f"cpu, {n_threads} thread{'s' if n_threads > 1 else ''}"

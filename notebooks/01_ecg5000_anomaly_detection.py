@@ -33,7 +33,7 @@
 #
 # > **About this lesson.**
 # > <!-- times:start -->
-# > *Reading:* about 20 minutes. *Running*, as measured: smoke 17 s (cpu, 1 threads) · default 2.1 min (cpu, 1 threads) · full 14.9 min (cpu, 1 threads).
+# > *Reading:* about 20 minutes. *Running*, as measured on cpu, 1 threads: smoke 17 s · default 2.1 min · full 14.9 min.
 # > <!-- times:end -->
 # >
 # > *Data:* ECG5000 of the UCR archive (Chen et al. 2015), cut from record chf07 of PhysioNet's chfdb (Goldberger et
