@@ -593,7 +593,7 @@ show_markdown(
 # and scored on the other fifth against the 208 anomalies, five times over. The highest mean wins; the test takes no part.
 # Width, learning rate, batch size and epochs were settled before, in rougher trials on the same reserved anomalies and
 # normal beats of several splits. One earlier default (embedding 8, no noise) had been scored on the test before noise
-# was tried. Its outcome on the real data:
+# was tried. The outcome of the search on the real data:
 #
 # <!-- search:start -->
 # | embedding | samples per step | input noise | AUROC, reserved anomalies | spread | validation loss |

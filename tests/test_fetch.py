@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import tarfile
+import tempfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -277,11 +278,18 @@ def without_root_rights():
         yield
 
 
-def test_a_read_only_data_folder(small, data_dir, request):
-    data_dir.mkdir(mode=0o755)
-    for parent in data_dir.parents[:3]:
+def make_read_only(folder):
+    """Let everybody come as far as the folder, and nobody write to it."""
+    for parent in folder.parents:
+        if parent == Path(tempfile.gettempdir()):
+            break
         parent.chmod(0o755)
-    data_dir.chmod(0o555)
+    folder.chmod(0o555)
+
+
+def test_a_read_only_data_folder(small, data_dir, request):
+    data_dir.mkdir()
+    make_read_only(data_dir)
     request.getfixturevalue("without_root_rights")
     with pytest.raises(DataError, match=r"cannot write to .*Permission denied; set ECGNB_DATA_DIR"):
         fetch_function("small")
@@ -289,9 +297,7 @@ def test_a_read_only_data_folder(small, data_dir, request):
 
 def test_a_read_only_folder_that_has_the_files_is_enough(small, data_dir, request):
     folder = fetch_function("small")
-    for parent in folder.parents[:4]:
-        parent.chmod(0o755)
-    folder.chmod(0o555)
+    make_read_only(folder)
     request.getfixturevalue("without_root_rights")
     assert fetch_function("small") == folder
 
