@@ -101,6 +101,7 @@ def fetch_data(dataset: Annotated[str, typer.Argument(help=f"One of: {', '.join(
     """Fetch a data set and verify every file of it."""
     folder = fetch(dataset, progress=True)
     typer.echo(f"{dataset}: {len(DATASETS[dataset].sha256)} files, verified, in {folder}")
+    typer.echo(f"licence: {DATASETS[dataset].licence}; cite: {DATASETS[dataset].citation}")
 
 
 @app.command("data")

@@ -13,10 +13,12 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+HEADLESS = "ECGNB_HEADLESS"  # set where nobody sits at the notebook
+
 
 def is_interactive() -> bool:
     """Say whether a person sits at the notebook; a headless run (papermill, CI) sets ``$ECGNB_HEADLESS``."""
-    return get_ipython() is not None and not os.environ.get("ECGNB_HEADLESS")
+    return get_ipython() is not None and not os.environ.get(HEADLESS)
 
 
 def source_text(thing: Any) -> str:

@@ -64,7 +64,8 @@ def bootstrap(
 
     Notes
     -----
-    Beats of one patient are alike, so the interval holds for further beats of this patient, not for other patients.
+    Beats are drawn as if each were independent. Those of one recording are not, so there the interval is probably too
+    narrow, and it says nothing of another patient.
     """
     result = stats.bootstrap(
         (np.asarray(normal_scores), np.asarray(anomaly_scores)),

@@ -19,9 +19,10 @@ import yaml
 from nbclient.exceptions import DeadKernelError
 from nbconvert import HTMLExporter
 
+from ecgnb.display import HEADLESS
 from ecgnb.errors import RunError, UsageError
 from ecgnb.paths import checkout
-from ecgnb.runs import is_finished, new_run_folder
+from ecgnb.runs import PENDING, PENDING_NAME, is_finished, new_run_folder
 
 PROFILES = ("smoke", "default", "full")
 TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool, "list": list}
@@ -93,7 +94,9 @@ class Parameter:
             return {"true": True, "false": False}[value.lower()]
         if kind is list:
             parsed = ast.literal_eval(value)
-            return parsed if isinstance(parsed, list) else [][1]
+            if not isinstance(parsed, list):
+                raise TypeError
+            return parsed
         return kind(value)
 
 
@@ -216,11 +219,11 @@ def execute(
 
 def _fill(folder: Path, lesson: Lesson, values: Mapping[str, Any], progress: bool) -> None:
     """Execute a lesson into a folder; metrics.json takes its name last of all, and with it the run is finished."""
-    executed, pending = folder / "executed.ipynb", folder / "metrics.json.pending"
+    executed, pending = folder / "executed.ipynb", folder / PENDING_NAME
     pending.unlink(missing_ok=True)
     _copy_images(lesson, folder)
     try:
-        with environment(ECGNB_HEADLESS="1", ECGNB_METRICS_PENDING="1"):
+        with environment(**{HEADLESS: "1", PENDING: "1"}):
             papermill.execute_notebook(
                 nbformat.from_dict(jupytext.read(lesson.script)),
                 executed,

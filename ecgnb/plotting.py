@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
@@ -150,10 +149,9 @@ def plot_confusion_matrix(matrix: ArrayLike, true_names: Sequence[str], predicte
     return figure
 
 
-def plot_intervals(table: pd.DataFrame, *, xlabel: str, title: str, axis: Axes | None = None) -> Figure:
+def plot_intervals(table: pd.DataFrame, *, xlabel: str, title: str) -> Figure:
     """Draw one row a line: a point and its interval, from columns value, low and high; classes keep their colours."""
-    if axis is None:
-        _, axis = plt.subplots(figsize=(7.2, 0.8 + 0.38 * len(table)))
+    figure, axis = plt.subplots(figsize=(7.2, 0.8 + 0.38 * len(table)))
     for position, (name, row) in enumerate(table.iterrows()):
         colour = CLASS_COLOURS.get(str(name), "#444444")
         axis.plot([row["low"], row["high"]], [position, position], color=colour, linewidth=3, alpha=0.4)
@@ -163,6 +161,4 @@ def plot_intervals(table: pd.DataFrame, *, xlabel: str, title: str, axis: Axes |
     axis.set_yticks(range(len(table)), [str(name) for name in table.index])
     axis.set(xlabel=xlabel, title=title, ylim=(-0.6, len(table) - 0.3))
     axis.invert_yaxis()
-    figure = axis.get_figure()
-    assert isinstance(figure, Figure)
     return figure

@@ -29,9 +29,8 @@ from ecgnb.errors import RunError
 from ecgnb.paths import runs_dir, shown
 
 VERSIONS_OF = ("ecgnb", "torch", "numpy", "pandas", "scikit-learn")
-
-
 PENDING = "ECGNB_METRICS_PENDING"  # set by a headless run that has more to write after the notebook's last cell
+PENDING_NAME = "metrics.json.pending"  # what metrics.json is called until then
 
 
 def is_finished(folder: str | Path) -> bool:
@@ -133,7 +132,7 @@ class Run:
         record = json.loads(json.dumps(record, default=_plain, allow_nan=False))
         write_atomically(self.folder / "SUMMARY.txt", summary(record))
         text = json.dumps(record, indent=2)
-        name = "metrics.json.pending" if os.environ.get(PENDING) else "metrics.json"
+        name = PENDING_NAME if os.environ.get(PENDING) else "metrics.json"
         write_atomically(self.folder / name, text + "\n")
         display({"application/json": record, "text/plain": text}, raw=True)
         return record

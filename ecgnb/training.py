@@ -45,20 +45,11 @@ class History:
         return pd.DataFrame(self.epochs, index, ["train_loss", "val_loss", "seconds"])
 
 
-def set_seed(seed: int, *, deterministic: bool = False) -> None:
-    """Seed PyTorch's random numbers.
-
-    Parameters
-    ----------
-    seed : int
-        Zero or more.
-    deterministic : bool
-        Also refuse algorithms that differ from run to run (a concern on GPUs; the CPU's are repeatable here).
-    """
+def set_seed(seed: int) -> None:
+    """Seed PyTorch's random numbers with a whole number of at least 0."""
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise UsageError(f"seed={seed!r}; expected a whole number of at least 0")
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(deterministic)
 
 
 def pick_device() -> torch.device:

@@ -18,7 +18,16 @@ from conftest import ROOT
 
 from ecgnb import authoring
 from ecgnb.errors import UsageError
-from ecgnb.lessons import Lesson, check_parameters, environment, execute, lessons, parameters, profile_parameters
+from ecgnb.lessons import (
+    Lesson,
+    Parameter,
+    check_parameters,
+    environment,
+    execute,
+    lessons,
+    parameters,
+    profile_parameters,
+)
 from ecgnb.runs import is_finished, read_metrics
 
 LESSONS = lessons()
@@ -69,6 +78,26 @@ def test_freshness_notices_changes(tmp_path):
     synthetic["metadata"]["ecgnb"]["source"] = "synthetic"
     lesson.notebook.write_text(json.dumps(synthetic))
     assert "not executed on real data" in authoring.stale_because(lesson)
+
+
+def test_changed_prose_keeps_the_outputs(tmp_path):
+    lesson = Lesson("01", LESSONS[0].name, tmp_path / LESSONS[0].script.name)
+    shutil.copy(LESSONS[0].notebook, lesson.notebook)
+    lesson.script.write_text(LESSONS[0].script.read_text().replace("# ## The data", "# ## Other words"))
+    assert not authoring.update_notebook(lesson), "nothing is executed"
+    before, after = (nbformat.read(found.notebook, as_version=4) for found in (LESSONS[0], lesson))
+    assert cells(after) == cells(jupytext.read(lesson.script)) != cells(before)
+    for old, new in zip(before.cells, after.cells, strict=True):
+        assert old.get("outputs") == new.get("outputs")
+        assert old.id == new.id or old.source != new.source
+
+
+def test_a_list_takes_a_list():
+    parameter = Parameter("models", "list[str]", ["a"], "names")
+    assert parameter.check("['a', 'b']") == ["a", "b"]
+    for value in ("3", "a, b", {"a": 1}):
+        with pytest.raises(UsageError, match="parameter models takes a list; got"):
+            parameter.check(value)
 
 
 @each_lesson
