@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from ecgnb.datasets import Beats
+from ecgnb.datasets import Beats, Record
+from ecgnb.datasets.records import CLASS_NAMES
 from ecgnb.training import History
 
 # Okabe and Ito's colours, told apart by colour-blind readers too. Classes that mean the same share one in all lessons.
@@ -23,6 +24,11 @@ CLASS_COLOURS = {
     "PVC": "#D55E00",
     "SP": "#009E73",
     "UB": "#444444",
+    "N": "#0072B2",
+    "S": "#009E73",
+    "V": "#D55E00",
+    "F": "#CC79A7",
+    "Q": "#444444",
 }
 TRAIN_COLOUR, VAL_COLOUR, ALARM_COLOUR = "#0072B2", "#E69F00", "#CC0000"
 
@@ -45,6 +51,140 @@ def plot_beats_by_class(beats: Beats, *, per_class: int = 25, seed: int = 0) -> 
         axis.plot(beats.signal[rows].mean(axis=0), color=CLASS_COLOURS[name])
         axis.set(title=f"{name}\n{len(rows):,} beats", xlabel="sample")
     axes[0, 0].set_ylabel("amplitude (z-score)")
+    return figure
+
+
+def plot_mean_beats(beats: Beats, *, before: int) -> Figure:
+    """Draw each class's mean beat, with a band of one standard deviation, over the time from the R peak.
+
+    Parameters
+    ----------
+    beats : Beats
+        With a sampling rate.
+    before : int
+        Samples of a window before the R peak.
+    """
+    assert beats.fs is not None, "beats of a recording have a sampling rate"
+    time = (np.arange(beats.n_samples) - before) / beats.fs
+    present = [position for position in range(len(beats.class_names)) if (beats.label == position).any()]
+    figure, axes = plt.subplots(1, len(present), figsize=(2.1 * len(present), 2.7), sharey=True, squeeze=False)
+    for axis, position in zip(axes[0], present, strict=True):
+        name, part = beats.class_names[position], beats.signal[beats.label == position]
+        mean, spread = part.mean(axis=0), part.std(axis=0)
+        axis.fill_between(time, mean - spread, mean + spread, color=CLASS_COLOURS[name], alpha=0.25, linewidth=0)
+        axis.plot(time, mean, color=CLASS_COLOURS[name])
+        axis.set(title=f"{name}\n{len(part):,} beats", xlabel="time from R (s)")
+    axes[0, 0].set_ylabel(f"amplitude ({beats.unit})")
+    return figure
+
+
+def plot_strip(record: Record, *, start: float, seconds: float) -> Figure:
+    """Draw all leads of a stretch of a recording, each beat's R peak marked in the colour of its class."""
+    first, last = int(start * record.fs), int((start + seconds) * record.fs)
+    time = np.arange(first, last) / record.fs
+    shown = (record.r_sample >= first) & (record.r_sample < last)
+    figure, axes = plt.subplots(len(record.leads), 1, figsize=(9, 1.7 * len(record.leads)), sharex=True, squeeze=False)
+    for axis, lead, signal in zip(axes[:, 0], record.leads, record.signal.T, strict=True):
+        axis.plot(time, signal[first:last], color="black", linewidth=0.8)
+        for r, label in zip(record.r_sample[shown], record.label[shown], strict=True):
+            name = CLASS_NAMES[label]
+            axis.axvline(r / record.fs, color=CLASS_COLOURS[name], alpha=0.35, linewidth=4)
+            axis.annotate(name, (r / record.fs, 1), xycoords=("data", "axes fraction"), ha="center", fontsize=8,
+                          color=CLASS_COLOURS[name])  # fmt: skip
+        axis.set_ylabel(f"{lead} (mV)")
+    axes[-1, 0].set_xlabel("time (s)")
+    figure.suptitle(f"Record {record.name}")
+    return figure
+
+
+def plot_record_counts(beats: Beats) -> Figure:
+    """Draw how many beats of each class each record has, on a logarithmic scale."""
+    table = pd.crosstab(beats.class_name, beats.record).reindex(list(beats.class_names)).fillna(0)
+    figure, axis = plt.subplots(figsize=(0.5 + 0.21 * table.shape[1], 2.6))
+    sns.heatmap(np.log10(table.where(table > 0)), cmap="Blues", vmin=-0.5, ax=axis, linewidths=0.4,
+                cbar_kws={"label": "beats", "ticks": range(4)}, xticklabels=True)  # fmt: skip
+    axis.collections[0].colorbar.set_ticklabels(["1", "10", "100", "1,000"])
+    axis.set(xlabel="record", ylabel="class", title="Beats of each class by record; white: none")
+    axis.tick_params(axis="x", rotation=90, labelsize=7)
+    axis.tick_params(axis="y", rotation=0)
+    axis.grid(visible=False)
+    return figure
+
+
+def plot_beat_gallery(beats: Beats, titles: Sequence[str], *, before: int, columns: int = 5) -> Figure:
+    """Draw single beats, each in its class's colour and under its own title."""
+    assert beats.fs is not None, "beats of a recording have a sampling rate"
+    time = (np.arange(beats.n_samples) - before) / beats.fs
+    rows = -(-len(beats) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(10, 2.1 * rows), sharex=True, sharey=True, squeeze=False)
+    for axis in axes.flat[len(beats) :]:
+        axis.set_visible(False)
+    for axis, signal, name, title in zip(axes.flat, beats.signal, beats.class_name, titles, strict=False):
+        axis.plot(time, signal, color=CLASS_COLOURS[name], linewidth=1.2)
+        axis.axvline(0, color="black", linewidth=0.5, linestyle=":")
+        axis.set_title(title, fontsize=8)
+    for axis in axes[-1]:
+        axis.set_xlabel("time from R (s)")
+    for axis in axes[:, 0]:
+        axis.set_ylabel(beats.unit)
+    return figure
+
+
+def plot_confidence(probability: ArrayLike, y_true: ArrayLike, class_names: Sequence[str], *, low: float) -> Figure:
+    """Draw a classifier's confidence: right and wrong beats, each class, and how often it is right at each level.
+
+    Parameters
+    ----------
+    probability : (n_beats, n_classes) array
+    y_true : (n_beats,) int array
+    class_names : sequence of str
+    low : float
+        Beats less sure than this count as uncertain; drawn as a line.
+    """
+    probability, y_true = np.asarray(probability), np.asarray(y_true)
+    confidence, right = probability.max(axis=1), probability.argmax(axis=1) == y_true
+    figure, (left, middle, last) = plt.subplots(1, 3, figsize=(10, 3.4))
+    bins = np.linspace(confidence.min(), 1, 31)
+    left.hist([confidence[right], confidence[~right]], bins=bins, color=[TRAIN_COLOUR, ALARM_COLOUR],
+              label=["right", "wrong"], histtype="stepfilled", alpha=0.6, log=True)  # fmt: skip
+    left.axvline(low, color="black", linestyle=":")
+    left.set(xlabel="confidence", ylabel="beats", title="All beats")
+    left.legend()
+    present = [position for position in range(len(class_names)) if (y_true == position).any()]
+    parts = [confidence[y_true == position] for position in present]
+    boxes = middle.boxplot(parts, tick_labels=[class_names[position] for position in present], patch_artist=True,
+                           whis=(5, 95), showfliers=False, medianprops={"color": "black"})  # fmt: skip
+    for box, position in zip(boxes["boxes"], present, strict=True):
+        box.set(facecolor=CLASS_COLOURS[class_names[position]], alpha=0.6)
+    middle.axhline(low, color="black", linestyle=":")
+    middle.set(xlabel="true class", ylabel="confidence", title="By class: middle half, 5 to 95 %")
+    level = np.clip(np.digitize(confidence, edges := np.linspace(0, 1, 11)) - 1, 0, 9)
+    filled = [bin_ for bin_ in range(10) if (level == bin_).sum() >= 5]
+    last.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    last.plot([confidence[level == b].mean() for b in filled], [right[level == b].mean() for b in filled], "o-",
+              color="black")  # fmt: skip
+    last.set(xlabel="mean confidence", ylabel="share that is right", title="Is 0.8 right in 80 %?", ylim=(0, 1.02))
+    last.set_xlim(max(0, edges[filled[0]] - 0.05) if filled else 0, 1.02)
+    return figure
+
+
+def plot_measure_by_class(tables: Mapping[str, pd.DataFrame], measure: str, *, ylabel: str, title: str) -> Figure:
+    """Draw a measure of each class with its interval, grouped by class; tables as of `classification.report`."""
+    figure, axis = plt.subplots(figsize=(7.6, 3.8))
+    names = list(next(iter(tables.values())).index)
+    offsets = np.linspace(-0.25, 0.25, len(tables))
+    for (label, table), offset, marker in zip(tables.items(), offsets, "osD^v", strict=False):
+        for position, name in enumerate(names):
+            value, low, high = (table.loc[name, column] for column in (measure, f"{measure}_low", f"{measure}_high"))
+            x, colour = position + offset, CLASS_COLOURS[str(name)]
+            axis.plot([x, x], [low, high], color=colour, linewidth=4, alpha=0.35)
+            axis.plot(x, value, marker, color=colour, markersize=7)
+            if np.isfinite(value):
+                axis.annotate(f"{value:.2f}", (x, value), xytext=(7, -3), textcoords="offset points", fontsize=8)
+        axis.plot([], [], marker, color="black", linestyle="none", label=label)
+    axis.set_xticks(range(len(names)), names)
+    axis.set(xlabel="class", ylabel=ylabel, title=title, ylim=(-0.03, 1.05), xlim=(-0.5, len(names) - 0.35))
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=len(tables))
     return figure
 
 

@@ -104,14 +104,14 @@ class Run:
         plt.close(figure)
         display(Image(path, alt=alt))
 
-    def save_model(self, model: nn.Module, **extra: Any) -> None:
-        """Save a model as ``best_model.pth``, with plain values beside it."""
-        models.save(model, self.folder / "best_model.pth", **extra)
+    def save_model(self, model: nn.Module, file: str = "best_model.pth", /, **extra: Any) -> None:
+        """Save a model, as ``best_model.pth`` unless told otherwise, with plain values beside it."""
+        models.save(model, self.folder / file, **extra)
 
-    def save_predictions(self, **columns: ArrayLike) -> None:
-        """Save arrays of equal length, one row a test beat, as ``predictions.npz``."""
+    def save_predictions(self, file: str = "predictions.npz", /, **columns: ArrayLike) -> None:
+        """Save arrays of equal length, one row a test beat, as ``predictions.npz`` unless told otherwise."""
         arrays: dict[str, Any] = {name: np.asarray(column) for name, column in columns.items()}
-        np.savez_compressed(self.folder / "predictions.npz", **arrays)
+        np.savez_compressed(self.folder / file, **arrays)
 
     def finish(self, metrics: Mapping[str, Any], *, train_seconds: float) -> dict[str, Any]:
         """Write SUMMARY.txt and then metrics.json, show the latter's content and return it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ class History:
 
     @property
     def val_loss(self) -> list[float]:
-        """Mean loss on the validation data after each epoch."""
+        """Mean loss on the validation data after each epoch; NaN where there was none."""
         return [epoch[1] for epoch in self.epochs]
 
     @property
@@ -45,11 +46,23 @@ class History:
         return pd.DataFrame(self.epochs, index, ["train_loss", "val_loss", "seconds"])
 
 
-def set_seed(seed: int) -> None:
-    """Seed PyTorch's random numbers with a whole number of at least 0."""
+def set_seed(seed: int, *, deterministic: bool = False) -> None:
+    """Seed PyTorch's random numbers.
+
+    Parameters
+    ----------
+    seed : int
+        At least 0.
+    deterministic : bool
+        Let PyTorch take only operations that repeat themselves bit by bit, at some cost in speed on a GPU. On a CPU
+        the course's models repeat themselves anyway, given the same number of threads.
+    """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise UsageError(f"seed={seed!r}; expected a whole number of at least 0")
     torch.manual_seed(seed)
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for
+    torch.use_deterministic_algorithms(deterministic)
 
 
 def pick_device() -> torch.device:
@@ -60,13 +73,15 @@ def pick_device() -> torch.device:
 def fit(
     model: nn.Module,
     train: Sequence[Tensor],
-    val: Sequence[Tensor],
+    val: Sequence[Tensor] | None,
     loss: Callable[..., Tensor],
     *,
     epochs: int,
     batch_size: int = 32,
     lr: float = 1e-3,
     weight_decay: float = 0.0,
+    schedule: str = "one-cycle",
+    sample_weight: Tensor | None = None,
     patience: int | None = None,
     clip: float = 1.0,
     bf16: bool = False,
@@ -76,7 +91,7 @@ def fit(
     after_epoch: Callable[[int, nn.Module], None] | None = None,
     verbose: bool = True,
 ) -> History:
-    """Train a model in place with AdamW and a one-cycle learning rate; it ends with its best weights.
+    """Train a model in place with AdamW; it ends with the weights of its best epoch.
 
     Parameters
     ----------
@@ -84,12 +99,18 @@ def fit(
         Called with the first tensor of a batch.
     train, val : sequence of tensors
         Inputs, then what the loss needs: ``(signal, signal)`` for an autoencoder, ``(signal, label)`` for a classifier.
+        Without `val` (None) all epochs are run and the last weights stay.
     loss : callable
         ``loss(model(inputs), *rest)`` gives a scalar.
     epochs, batch_size : int
     lr : float
-        Peak of the one-cycle schedule (Smith and Topin 2018, arXiv:1708.07120).
+        Peak of the one-cycle schedule, first rate of "plateau".
     weight_decay : float
+    schedule : {"one-cycle", "plateau"}
+        The learning rate rises and falls once over all batches (Smith and Topin 2018, arXiv:1708.07120), or is cut to
+        a third whenever the validation loss has not fallen for two epochs.
+    sample_weight : (n,) tensor, optional
+        Draw each epoch's beats with replacement, a beat's chance in proportion to its weight; else each comes once.
     patience : int, optional
         Stop after this many epochs without a lower validation loss.
     clip : float
@@ -120,15 +141,22 @@ def fit(
         Where the loss is not a number.
     """
     _check(epochs=epochs, batch_size=batch_size, patience=patience, lr=lr)
-    if not len(train[0]) or not len(val[0]):
+    if schedule not in ("one-cycle", "plateau"):
+        raise UsageError(f"schedule={schedule!r}; expected 'one-cycle' or 'plateau'")
+    if not len(train[0]) or (val is not None and not len(val[0])):
         raise UsageError("training and validation need at least one beat each")
+    if val is None and (patience is not None or schedule == "plateau"):
+        raise UsageError("patience and schedule='plateau' watch the validation loss, and there is no validation data")
     device = device or pick_device()
     model.to(device)
-    train, val = [part.to(device) for part in train], [part.to(device) for part in val]
+    train = [part.to(device) for part in train]
+    val = None if val is None else [part.to(device) for part in val]
     n_batches = math.ceil(len(train[0]) / batch_size)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
     # One step more than are taken: the schedule's last rate is near zero, and a training of one step would rest on it.
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=lr, total_steps=epochs * n_batches + 1)
+    steps = epochs * n_batches + 1
+    one_cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, steps) if schedule == "one-cycle" else None
+    plateau = None if one_cycle else torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=1 / 3, patience=2)
     order = torch.Generator().manual_seed(seed)
     history = History()
     best_loss, best_weights = math.inf, copy.deepcopy(model.state_dict())
@@ -144,29 +172,32 @@ def fit(
             started = time.perf_counter()
             model.train()
             total = torch.zeros((), device=device)
-            for rows in torch.randperm(len(train[0]), generator=order).to(device).split(batch_size):
+            for rows in _order(len(train[0]), sample_weight, order).to(device).split(batch_size):
                 batch = [part[rows] for part in train]
                 optimizer.zero_grad(set_to_none=True)
                 value = batch_loss(batch)
                 value.backward()
                 nn.utils.clip_grad_norm_(model.parameters(), clip)
                 optimizer.step()
-                schedule.step()
+                if one_cycle:
+                    one_cycle.step()
                 total += value.detach() * len(rows)
             train_loss = float(total) / len(train[0])
-            val_loss = _mean_loss(model, val, batch_loss)
-            if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
+            val_loss = math.nan if val is None else _mean_loss(model, val, batch_loss)
+            if not math.isfinite(train_loss) or (val is not None and not math.isfinite(val_loss)):
                 model.load_state_dict(best_weights)
                 raise TrainingError(
                     f"the loss is not a number after epoch {epoch} (lr={lr:g}); lower lr, look for NaN in the data. "
                     f"The model holds its best weights, of epoch {history.best_epoch}"
                 )
             history.epochs.append((train_loss, val_loss, time.perf_counter() - started))
-            if val_loss < best_loss:
+            if val is None or val_loss < best_loss:
                 best_loss, best_weights, history.best_epoch = val_loss, copy.deepcopy(model.state_dict()), epoch
+            if plateau:
+                plateau.step(val_loss)
             if verbose:
-                seconds = history.seconds[-1]
-                print(f"epoch {epoch:3d}/{epochs}  train {train_loss:.4f}  val {val_loss:.4f}  {seconds:.1f} s")
+                shown = "" if val is None else f"  val {val_loss:.4f}"
+                print(f"epoch {epoch:3d}/{epochs}  train {train_loss:.4f}{shown}  {history.seconds[-1]:.1f} s")
             if after_epoch is not None:
                 model.eval()
                 after_epoch(epoch, model)
@@ -180,6 +211,13 @@ def fit(
     model.load_state_dict(best_weights)
     model.eval()
     return history
+
+
+def _order(n: int, sample_weight: Tensor | None, generator: torch.Generator) -> Tensor:
+    """Return the rows of one epoch: each once, or drawn by weight."""
+    if sample_weight is None:
+        return torch.randperm(n, generator=generator)
+    return torch.multinomial(sample_weight.double().cpu(), n, replacement=True, generator=generator)
 
 
 def _float32(output: Any) -> Any:
@@ -196,12 +234,13 @@ def _mean_loss(model: nn.Module, data: Sequence[Tensor], batch_loss: Callable[..
     return sum(float(batch_loss(part)) * len(part[0]) for part in parts) / n
 
 
-@torch.no_grad()
-def predict(model: nn.Module, inputs: Tensor, batch_size: int = 1024) -> Tensor:
-    """Return the model's output for all inputs, on the CPU, in evaluation mode."""
+@torch.inference_mode()
+def predict(model: nn.Module, inputs: Tensor, batch_size: int = 1024, *, bf16: bool = False) -> Tensor:
+    """Return the model's output for all inputs, on the CPU, in evaluation mode; `bf16` computes as in `fit`."""
     model.eval()
     device = next(model.parameters()).device
-    return torch.cat([model(part.to(device)).float().cpu() for part in inputs.split(batch_size)])
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        return torch.cat([model(part.to(device)).float().cpu() for part in inputs.split(batch_size)])
 
 
 def _check(*, lr: float, **counts: int | None) -> None:

@@ -1,8 +1,39 @@
 """Data sets: fetched and verified, read into `Beats`, split, or written as a synthetic stand-in."""
 
 from ecgnb.datasets.beats import Beats, concatenate
+from ecgnb.datasets.cut import RR_FEATURES, cut_beats, rr_features
 from ecgnb.datasets.ecg5000 import load_ecg5000, read_arff
 from ecgnb.datasets.fetch import DATASETS, fetch
-from ecgnb.datasets.splits import Split, one_class_split
+from ecgnb.datasets.heartbeat_csv import load_heartbeat_csv, load_heartbeat_csvs
+from ecgnb.datasets.mitbih import DS1, DS2, PACED, RECORDS, load_mitdb, load_records, patient_of
+from ecgnb.datasets.records import AAMI, Record, read_record
+from ecgnb.datasets.splits import Split, beatwise_split, one_class_split, patient_folds, patient_split
 
-__all__ = ["DATASETS", "Beats", "Split", "concatenate", "fetch", "load_ecg5000", "one_class_split", "read_arff"]
+__all__ = [
+    "AAMI",
+    "DATASETS",
+    "DS1",
+    "DS2",
+    "PACED",
+    "RECORDS",
+    "RR_FEATURES",
+    "Beats",
+    "Record",
+    "Split",
+    "beatwise_split",
+    "concatenate",
+    "cut_beats",
+    "fetch",
+    "load_ecg5000",
+    "load_heartbeat_csv",
+    "load_heartbeat_csvs",
+    "load_mitdb",
+    "load_records",
+    "one_class_split",
+    "patient_folds",
+    "patient_of",
+    "patient_split",
+    "read_arff",
+    "read_record",
+    "rr_features",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,7 +25,7 @@ class Beats:
     name : str
         Data set, such as "ecg5000".
     signal : (n_beats, n_samples) float32 array
-        In the unit of the data set: mV, or z-scores where each beat was normalised.
+        In `unit`.
     label : (n_beats,) int64 array
         Index into `class_names`.
     class_names : sequence of str
@@ -36,7 +37,11 @@ class Beats:
         Sample of the R peak in its record.
     rr : (n_beats, n_features) float array, optional
         Timing features.
+    unit : str
+        Unit of `signal`, such as "mV".
     source : {"real", "synthetic"}
+    dropped : mapping of str to int
+        How many beats of the recordings are not here, by reason.
     sha256 : mapping of str to str
         Each file the beats came from, and its hash.
     note : str
@@ -51,7 +56,9 @@ class Beats:
     fs: float | None = None
     r_sample: NDArray[np.int64] | None = None
     rr: NDArray[np.float32] | None = None
+    unit: str = "z-score"
     source: str = "real"
+    dropped: Mapping[str, int] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
@@ -93,6 +100,12 @@ class Beats:
         """Name of each beat's class, (n_beats,)."""
         return np.asarray(self.class_names)[self.label]
 
+    def zscored(self) -> Beats:
+        """Return the beats with each window shifted and scaled to mean 0 and standard deviation 1; a flat one is 0."""
+        centred = self.signal - self.signal.mean(axis=1, keepdims=True)
+        scale = centred.std(axis=1, keepdims=True)
+        return replace(self, signal=centred / np.where(scale > 1e-6, scale, 1), unit="z-score")
+
     def counts(self) -> pd.Series:
         """Return the number of beats of every class, in the order of `class_names`."""
         return pd.Series(np.bincount(self.label, minlength=len(self.class_names)), self.class_names, name="beats")
@@ -108,7 +121,7 @@ def concatenate(parts: Sequence[Beats]) -> Beats:
     """
     first = parts[0]
     for part in parts[1:]:
-        for name in ("name", "class_names", "fs", "source", "n_samples"):
+        for name in ("name", "class_names", "fs", "unit", "source", "n_samples"):
             if getattr(part, name) != getattr(first, name):
                 raise UsageError(
                     f"cannot join beats whose {name} differ: {getattr(first, name)}, {getattr(part, name)}"
@@ -121,4 +134,7 @@ def concatenate(parts: Sequence[Beats]) -> Beats:
         name: None if column[0] is None else np.concatenate(column) for name, column in columns.items()
     }
     hashes = {file: sha for part in parts for file, sha in part.sha256.items()}
-    return replace(first, **joined, sha256=hashes)
+    dropped: Counter[str] = Counter()
+    for part in parts:
+        dropped.update(part.dropped)
+    return replace(first, **joined, sha256=hashes, dropped=dict(dropped))

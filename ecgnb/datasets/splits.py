@@ -2,41 +2,153 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from ecgnb.errors import UsageError
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Row numbers of the beats used to train, to choose, and to test."""
+    """Row numbers of the beats used to train, to choose (None where nothing is chosen), and to test."""
 
     train: NDArray[np.int64]
-    val: NDArray[np.int64]
+    val: NDArray[np.int64] | None
     test: NDArray[np.int64]
 
-    def check(self, n_beats: int) -> Split:
+    def check(self, n_beats: int, patient: ArrayLike | None = None) -> Split:
         """Prove the split: no part is empty, no row is outside the data, no row is used twice.
+
+        Parameters
+        ----------
+        n_beats : int
+        patient : (n_beats,) array, optional
+            Whose beat it is; where given, prove also that no patient is in two parts.
 
         Raises
         ------
         UsageError
-            Naming the part at fault.
+            Naming the part at fault, or the patients.
         """
-        for name in ("train", "val", "test"):
-            rows = getattr(self, name)
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        held = {name: rows for name, rows in parts.items() if rows is not None}
+        for name, rows in held.items():
             if not len(rows):
                 raise UsageError(f"the {name} part of the split is empty: more beats are needed")
             if rows.min() < 0 or rows.max() >= n_beats:
                 raise UsageError(f"the {name} part names rows outside 0 to {n_beats - 1}")
-        rows = np.concatenate([self.train, self.val, self.test])
-        used_twice = len(rows) - len(np.unique(rows))
+        together = np.concatenate(list(held.values()))
+        used_twice = len(together) - len(np.unique(together))
         if used_twice:
             raise UsageError(f"{used_twice} rows stand in the split more than once")
+        if patient is not None:
+            whose = np.asarray(patient)
+            seen: set[str] = set()
+            for rows in held.values():
+                here = set(np.unique(whose[rows]).tolist())
+                if both := seen & here:
+                    raise UsageError(f"patients on both sides of the split: {', '.join(sorted(both))}")
+                seen |= here
         return self
+
+
+def beatwise_split(label: ArrayLike, *, seed: int, test: float = 0.2, val: float = 0.05) -> Split:
+    """Split beats at random with the same share of each class everywhere, whoever they are from.
+
+    Neighbouring beats of one patient land on both sides, so a test on such a split flatters. It is what most published
+    figures rest on.
+
+    Parameters
+    ----------
+    label : (n_beats,) int array
+    seed : int
+    test, val : float
+        Shares of all beats; the rest is for training. With 0 for `val`, `Split.val` is None.
+
+    Raises
+    ------
+    UsageError
+        Where a class has too few beats to be in every part, or the shares leave nothing to train on.
+    """
+    label = np.asarray(label)
+    if not (0 < test < 1 and 0 <= val < 1 and test + val < 1):
+        raise UsageError(f"test={test}, val={val}; expected shares that leave some beats to train and to test on")
+    rows = np.arange(len(label))
+    try:
+        rest, tested = train_test_split(rows, test_size=test, stratify=label, random_state=seed)
+        if not val:
+            return Split(rest, None, tested).check(len(label))
+        trained, chosen = train_test_split(rest, test_size=val / (1 - test), stratify=label[rest], random_state=seed)
+    except ValueError as fault:
+        raise UsageError(f"cannot split {len(label)} beats with every class in every part: {fault}") from None
+    return Split(trained, chosen, tested).check(len(label))
+
+
+def patient_split(
+    record: ArrayLike,
+    patient: ArrayLike,
+    label: ArrayLike,
+    *,
+    train: Sequence[str],
+    test: Sequence[str],
+    val: Sequence[str] = (),
+) -> Split:
+    """Split by record, and prove that no patient is on two sides.
+
+    Parameters
+    ----------
+    record, patient : (n_beats,) str array
+    label : (n_beats,) array
+        Class of each beat.
+    train, test, val : sequence of str
+        Names of the records of each part; without records to validate on, `Split.val` is None.
+
+    Raises
+    ------
+    UsageError
+        For a record that has no beats, a patient in two parts, or a class that is tested and not trained on.
+    """
+    record = np.asarray(record)
+    for name in (*train, *val, *test):
+        if not (record == name).any():
+            raise UsageError(f"no beat is from record {name!r}; there are: {', '.join(np.unique(record))}")
+    rows = [np.flatnonzero(np.isin(record, part)) for part in (train, val, test)]
+    unknown = np.setdiff1d(np.asarray(label)[rows[2]], np.asarray(label)[rows[0]])
+    if len(unknown):
+        raise UsageError(
+            f"class {', '.join(map(str, unknown))} is in the test and not in the training part; move a record"
+        )
+    return Split(rows[0], rows[1] if len(val) else None, rows[2]).check(len(record), patient)
+
+
+def patient_folds(
+    label: ArrayLike, patient: ArrayLike, n_folds: int, *, seed: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Return training and validation rows for cross-validation, each patient in the validation part of one fold.
+
+    The classes are spread over the folds as evenly as whole patients allow.
+
+    Parameters
+    ----------
+    label, patient : (n_beats,) array
+    n_folds : int
+        Between 2 and the number of patients.
+    seed : int
+
+    Raises
+    ------
+    UsageError
+        For a number of folds that the patients do not allow.
+    """
+    n_patients = len(np.unique(patient))
+    if not 2 <= n_folds <= n_patients:
+        raise UsageError(f"{n_folds} folds of {n_patients} patients; expected between 2 folds and one a patient")
+    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    return list(folds.split(np.zeros(len(np.asarray(label))), label, patient))
 
 
 def one_class_split(

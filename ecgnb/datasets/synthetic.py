@@ -7,11 +7,14 @@ doi:10.1109/TBME.2003.808805. It shows how a lesson runs; it says nothing about 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from ecgnb.datasets.records import wfdb
 
 # (centre in radians, amplitude, width in radians) of each wave, with the R peak at phase 0.
 NORMAL = {
@@ -73,3 +76,59 @@ def write_ecg5000(folder: Path, seed: int = 0) -> None:
         rows = pd.DataFrame(signal[order]).assign(target=target[order])
         body = rows.to_csv(header=False, index=False, float_format="%.5g", lineterminator="\n")
         (folder / f"ECG5000_{part}.arff").write_text("\n".join(header) + body)
+
+
+# Beats of a recording, in seconds around the R peak and mV: (centre, amplitude, width) of each wave.
+IN_MV = {
+    "N": {"P": (-0.17, 0.15, 0.022), "Q": (-0.03, -0.12, 0.009), "R": (0.0, 1.1, 0.011), "S": (0.03, -0.25, 0.010),
+          "T": (0.27, 0.30, 0.050)},
+    "A": {"P": (-0.12, -0.10, 0.018), "Q": (-0.03, -0.12, 0.009), "R": (0.0, 1.05, 0.011), "S": (0.03, -0.25, 0.010),
+          "T": (0.26, 0.27, 0.050)},
+    "V": {"R": (0.0, 1.5, 0.040), "S": (0.09, -0.70, 0.045), "T": (0.30, -0.40, 0.060)},
+    "F": {"P": (-0.16, 0.08, 0.022), "R": (0.0, 1.25, 0.024), "S": (0.06, -0.45, 0.028), "T": (0.28, 0.0, 0.055)},
+    "/": {"spike": (-0.07, 1.2, 0.003), "R": (0.0, 0.9, 0.035), "S": (0.08, -0.50, 0.045), "T": (0.31, -0.30, 0.060)},
+}  # fmt: skip
+# Interval before and after a beat, as a share of the patient's usual one: early beats, then a pause after V.
+TIMING = {"N": (1.0, 1.0), "A": (0.65, 1.05), "V": (0.65, 1.35), "F": (0.95, 1.05), "/": (1.0, 1.0)}
+SHARES = {"N": 0.80, "A": 0.07, "V": 0.08, "F": 0.05}
+
+
+def write_mitdb(folder: Path, names: Sequence[str], *, paced: Sequence[str], seed: int = 0, seconds: int = 60) -> None:
+    """Write synthetic WFDB records (.hea, .dat, .atr) with the form of mitdb's: 360 Hz, leads MLII and V1.
+
+    Each name has its own patient: rate, size and place of the waves, noise. Beats are N, A, V and F; a paced record has
+    paced beats besides. The same name and seed give the same files.
+    """
+    for name in names:
+        rng = np.random.default_rng([seed, *name.encode()])
+        kinds = {"/": 0.7, "N": 0.3} if name in paced else SHARES
+        _write_record(folder, name, kinds, rng, seconds)
+
+
+def _write_record(folder: Path, name: str, kinds: dict[str, float], rng: np.random.Generator, seconds: int) -> None:
+    """Write one record: draw the patient, the order of the beats, their times, then the waves."""
+    fs, usual = 360, rng.uniform(0.7, 0.95)
+    symbols = rng.choice(list(kinds), size=int(seconds / usual) + 1, p=list(kinds.values()))
+    before, after = (np.array([TIMING[s][side] for s in symbols]) for side in (0, 1))
+    interval = usual * np.r_[1, before[1:] * after[:-1]] * (1 + 0.02 * rng.standard_normal(len(symbols)))
+    r = np.cumsum(interval)
+    symbols, r = symbols[r < seconds - 0.3], r[r < seconds - 0.3]
+    shift, size = 0.008 * rng.standard_normal(5), np.exp(0.15 * rng.standard_normal(5))  # this patient's waves
+    window = np.arange(-int(0.4 * fs), int(0.6 * fs))
+    signal = np.zeros((seconds * fs + 2 * fs, 2))  # a second of margin on each side
+    for symbol, at in zip(symbols, np.round(r * fs).astype(int), strict=True):
+        for wave, (centre, amplitude, width) in enumerate(IN_MV[symbol].values()):
+            jitter = 1 + 0.06 * rng.standard_normal()
+            distance = (window / fs - centre - shift[wave] * (centre != 0)) / width
+            bump = amplitude * size[wave] * jitter * np.exp(-0.5 * distance**2)
+            signal[at + fs + window] += bump[:, None] * (1, -0.5)
+    time = np.arange(len(signal)) / fs
+    drift = 0.08 * np.sin(2 * np.pi * (0.25 * time + rng.uniform()))
+    signal = (signal + drift[:, None] + 0.02 * rng.standard_normal(signal.shape))[fs:-fs]
+    wfdb.wrsamp(
+        name, fs=fs, units=["mV", "mV"], sig_name=["MLII", "V1"], p_signal=signal, fmt=["212", "212"],
+        adc_gain=[200, 200], baseline=[1024, 1024], comments=["Synthetic, not a recording"], write_dir=str(folder),
+    )  # fmt: skip
+    marks = np.r_[10, np.round(r * fs).astype(int)]  # a rhythm mark first, as in the real files
+    wfdb.wrann(name, "atr", marks, np.r_[["+"], symbols].tolist(), write_dir=str(folder),
+               aux_note=["(N", *[""] * len(symbols)])  # fmt: skip

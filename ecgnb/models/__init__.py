@@ -14,12 +14,14 @@ import torch
 from torch import nn
 
 from ecgnb.errors import ModelError, UsageError
+from ecgnb.models.cnn_lstm import CNNLSTM
 from ecgnb.models.lstm_autoencoder import LSTMAutoencoder
 
-__all__ = ["LSTMAutoencoder", "count_parameters", "create", "load", "names", "save"]
+__all__ = ["CNNLSTM", "LSTMAutoencoder", "count_parameters", "create", "load", "names", "save"]
 
 # Adding a model is one file beside this one, and one line here.
 _MODELS: dict[str, Callable[..., nn.Module]] = {
+    "cnn_lstm": CNNLSTM,
     "lstm_autoencoder": LSTMAutoencoder,
 }
 FORMAT = "ecgnb-model-1"

@@ -1,0 +1,159 @@
+"""Measures of a classifier, each from confusion matrices, with intervals over whole records.
+
+Beats of one recording resemble each other, so they are no independent witnesses: an interval that draws single beats is
+far too narrow. Here whole records are drawn, each with all its beats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from ecgnb.errors import UsageError
+from ecgnb.evaluation import Estimate
+
+Statistic = Callable[[NDArray[Any]], Any]
+
+
+def confusion_by_record(y_true: ArrayLike, y_pred: ArrayLike, record: ArrayLike, n_classes: int) -> NDArray[np.int64]:
+    """Return one confusion matrix a record, true class by predicted class: (n_records, n_classes, n_classes).
+
+    Where no record is known (all are empty text), each beat stands for itself: (n_beats, n_classes, n_classes).
+    """
+    true, predicted, record = np.asarray(y_true), np.asarray(y_pred), np.asarray(record)
+    if not len(true) == len(predicted) == len(record):
+        raise UsageError(
+            f"{len(true)} true classes, {len(predicted)} predicted, {len(record)} records; expected as many"
+        )
+    groups = np.arange(len(true)) if not record.astype(bool).any() else np.unique(record, return_inverse=True)[1]
+    flat = (groups * n_classes + true) * n_classes + predicted
+    return np.bincount(flat, minlength=(groups.max() + 1) * n_classes**2).reshape(-1, n_classes, n_classes)
+
+
+def accuracy(matrix: NDArray[Any]) -> Any:
+    """Share of beats named rightly, over the last two axes: (..., n, n) to (...)."""
+    return np.trace(matrix, axis1=-2, axis2=-1) / matrix.sum(axis=(-2, -1))
+
+
+def recall(matrix: NDArray[Any]) -> Any:
+    """Share of each class's beats that were found (sensitivity), (..., n, n) to (..., n); NaN where there are none."""
+    return _ratio(_hits(matrix), matrix.sum(axis=-1))
+
+
+def precision(matrix: NDArray[Any]) -> Any:
+    """Share of each class's alarms that were right (positive predictive value), (..., n, n) to (..., n); NaN: none."""
+    return _ratio(_hits(matrix), matrix.sum(axis=-2))
+
+
+def f1(matrix: NDArray[Any]) -> Any:
+    """Harmonic mean of precision and recall, (..., n, n) to (..., n); NaN for a class that has no beat."""
+    support = matrix.sum(axis=-1)
+    return np.where(support > 0, _ratio(2 * _hits(matrix), support + matrix.sum(axis=-2)), np.nan)
+
+
+def macro_f1(classes: Sequence[int]) -> Statistic:
+    """Return the statistic "mean F1 over these classes", each counting the same; a class without a beat is left out."""
+    chosen = list(classes)
+    return lambda matrix: np.nanmean(f1(matrix)[..., chosen], axis=-1)
+
+
+def weighted_f1(matrix: NDArray[Any]) -> Any:
+    """Mean F1 over all classes, each counting as many times as it has beats."""
+    support = matrix.sum(axis=-1)
+    return np.nansum(f1(matrix) * support, axis=-1) / support.sum(axis=-1)
+
+
+def _hits(matrix: NDArray[Any]) -> Any:
+    return np.diagonal(matrix, axis1=-2, axis2=-1)
+
+
+def _ratio(part: Any, whole: Any) -> Any:
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)
+
+
+def resample_records(matrices: NDArray[np.int64], *, n_resamples: int = 1000, seed: int = 0) -> NDArray[Any]:
+    """Return the confusion matrices of `n_resamples` tests, each of as many records drawn with replacement.
+
+    The same seed draws the same records, so two models that were tested on the same beats can be compared pair by pair.
+    """
+    n = len(matrices)
+    rng = np.random.default_rng(seed)
+    flat = matrices.reshape(n, -1).astype(np.float64)
+    # How often each record was drawn, a block of tests at a time, so that thousands of groups stay within memory.
+    blocks = np.array_split(np.arange(n_resamples), max(1, n_resamples * n // 10_000_000))
+    drawn = [rng.multinomial(n, np.full(n, 1 / n), size=len(block)).astype(np.float64) @ flat for block in blocks]
+    return np.concatenate(drawn).reshape(n_resamples, *matrices.shape[1:])
+
+
+def estimate(matrices: NDArray[np.int64], statistic: Statistic, *, seed: int = 0) -> Estimate:
+    """Return a statistic of the summed confusion matrix, with its 95 % interval over records.
+
+    Parameters
+    ----------
+    matrices : (n_records, n_classes, n_classes) array
+        As `confusion_by_record` gives them.
+    statistic : callable
+        Of one matrix, or of many along the first axes, such as `accuracy`.
+    """
+    values = statistic(resample_records(matrices, seed=seed))
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return Estimate(float(statistic(matrices.sum(axis=0))), float(low), float(high))
+
+
+def difference(one: NDArray[np.int64], other: NDArray[np.int64], statistic: Statistic, *, seed: int = 0) -> Estimate:
+    """Return a statistic of one model minus another's on the same records, by a paired bootstrap over records."""
+    gap = statistic(resample_records(one, seed=seed)) - statistic(resample_records(other, seed=seed))
+    low, high = np.nanpercentile(gap, [2.5, 97.5])
+    return Estimate(float(statistic(one.sum(axis=0)) - statistic(other.sum(axis=0))), float(low), float(high))
+
+
+def report(matrices: NDArray[np.int64], class_names: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
+    """Return one row a class: precision, recall and F1 with their intervals over records, and support.
+
+    Returns
+    -------
+    DataFrame
+        Columns precision, precision_low, precision_high, ... support; NaN where a class cannot be measured.
+    """
+    total, drawn = matrices.sum(axis=0), resample_records(matrices, seed=seed)
+    columns: dict[str, Any] = {}
+    for name, statistic in (("precision", precision), ("recall", recall), ("f1", f1)):
+        columns[name] = statistic(total)
+        values = statistic(drawn)
+        bounds = [np.nanpercentile(v, [2.5, 97.5]) if np.isfinite(v).any() else (np.nan, np.nan) for v in values.T]
+        columns[f"{name}_low"], columns[f"{name}_high"] = np.transpose(bounds)
+    return pd.DataFrame(columns | {"support": total.sum(axis=1)}, index=pd.Index(class_names, name="class"))
+
+
+def metrics(matrices: NDArray[np.int64], class_names: Sequence[str], *, macro_over: Sequence[int]) -> dict[str, Any]:
+    """Return what a run records of a classifier: scores with intervals over records, and each class's own.
+
+    Parameters
+    ----------
+    matrices : (n_records, n_classes, n_classes) array
+    class_names : sequence of str
+    macro_over : sequence of int
+        The classes that the macro F1 runs over; named in the result.
+
+    Returns
+    -------
+    dict
+        accuracy, macro_f1, weighted_f1, each with ``_interval``; macro_f1_classes; per_class {name: {precision, recall,
+        f1, support}}, None where a class cannot be measured.
+    """
+    found: dict[str, Any] = {"macro_f1_classes": [class_names[position] for position in macro_over]}
+    measures = {"accuracy": accuracy, "macro_f1": macro_f1(macro_over), "weighted_f1": weighted_f1}
+    for name, measure in measures.items():
+        value = estimate(matrices, measure)
+        found |= {name: value.value, f"{name}_interval": value[1:]}
+    rows = report(matrices, class_names)[["precision", "recall", "f1", "support"]].to_dict("index")
+    return found | {
+        "per_class": {
+            name: {measure: None if np.isnan(value) else value for measure, value in row.items()}
+            for name, row in rows.items()
+        }
+    }

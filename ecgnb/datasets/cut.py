@@ -1,0 +1,103 @@
+"""Cut beats of equal length out of a recording, and say how each one stands in time."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from ecgnb.datasets.beats import Beats
+from ecgnb.datasets.records import CLASS_NAMES, Record
+from ecgnb.errors import UsageError
+
+RR_FEATURES = ("previous RR (s)", "next RR (s)", "previous RR over its mean so far", "previous RR over the last eight")
+
+
+def cut_beats(record: Record, before: int, after: int, *, fs: float | None = None, lead: str = "MLII") -> Beats:
+    """Cut a window around every R peak of a record.
+
+    Parameters
+    ----------
+    record : Record
+    before, after : int
+        Samples of the window before the R peak, and from the R peak on.
+    fs : float, optional
+        Samples per second to resample to; the record's own where it is not given.
+    lead : str
+        Name of the lead; a record without it gives its first one.
+
+    Returns
+    -------
+    Beats
+        `signal` (n_beats, before + after) in mV, `rr` as `rr_features` gives it, `r_sample` in samples of the record.
+        `dropped` counts the beats whose window runs over an end of the record, or holds samples without a value.
+
+    Raises
+    ------
+    UsageError
+        For a window or a sampling rate that is not above 0.
+    """
+    if before < 0 or after < 1:
+        raise UsageError(f"before={before}, after={after}; expected a window of at least one sample")
+    target = record.fs if fs is None else fs
+    if not 0 < target < np.inf:
+        raise UsageError(f"fs={fs}; expected samples per second above 0")
+    wave = record.signal[:, record.leads.index(record.lead(lead))]
+    has_value = np.isfinite(wave)
+    if not has_value.all():
+        at = np.arange(len(wave))
+        wave = np.interp(at, at[has_value], wave[has_value]) if has_value.any() else np.zeros_like(wave)
+    ratio = Fraction(target / record.fs).limit_denominator(1000)
+    if ratio != 1:
+        wave = resample_poly(wave, ratio.numerator, ratio.denominator)
+    wave = wave.astype(np.float32, copy=False)
+
+    start = np.round(record.r_sample * float(ratio)).astype(np.int64) - before
+    end = start + before + after
+    early, late = start < 0, end > len(wave)
+    lacking = np.r_[0, np.cumsum(~has_value)]  # samples without a value up to each sample of the record
+    first, last = (np.clip(np.round(edge / float(ratio)).astype(np.int64), 0, len(has_value)) for edge in (start, end))
+    hollow = (lacking[last] > lacking[first]) & ~early & ~late
+    kept = np.flatnonzero(~(early | late | hollow))
+    return Beats(
+        name=record.name,
+        signal=wave[start[kept][:, None] + np.arange(before + after)],
+        label=record.label[kept],
+        class_names=CLASS_NAMES,
+        record=np.full(len(kept), record.name),
+        fs=target,
+        r_sample=record.r_sample[kept],
+        rr=rr_features(record)[kept],
+        unit="mV",
+        dropped={
+            "too near the start of the record": int(early.sum()),
+            "too near the end of the record": int((late & ~early).sum()),
+            "samples without a value": int(hollow.sum()),
+        },
+    )
+
+
+def rr_features(record: Record) -> NDArray[np.float32]:
+    """Return the timing of each beat: see `RR_FEATURES`.
+
+    Both means run over intervals before this one, all of the record's and the last eight, so they could be computed
+    while the patient is watched. A beat with no history has the ratio 1; the first beat's previous interval, and the
+    last one's next, is its other one.
+
+    Returns
+    -------
+    (n_beats, 4) float32 array
+    """
+    r = record.r_sample / record.fs
+    if len(r) < 2:
+        return np.ones((len(r), len(RR_FEATURES)), dtype=np.float32)
+    interval = np.diff(r)
+    n, total = np.arange(1, len(interval)), np.r_[0, np.cumsum(interval)]  # intervals before the third beat on
+    ratio, recent = np.ones(len(r)), np.ones(len(r))
+    ratio[2:] = interval[1:] / (total[n] / n)
+    recent[2:] = interval[1:] / ((total[n] - total[np.maximum(n - 8, 0)]) / np.minimum(n, 8))
+    return np.stack([np.r_[interval[0], interval], np.r_[interval, interval[-1]], ratio, recent], axis=1).astype(
+        np.float32
+    )

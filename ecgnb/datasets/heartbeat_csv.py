@@ -1,0 +1,96 @@
+"""Beats of mitdb that others have cut: the files mitbih_train.csv and mitbih_test.csv of many tutorials.
+
+Kachuee, Fazeli and Sarrafzadeh 2018, ECG heartbeat classification: a deep transferable representation,
+doi:10.1109/ICHI.2018.00092. Each row holds a window from one R peak on, scaled to 0 ... 1 and filled with zeros.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ecgnb.datasets.beats import Beats, concatenate
+from ecgnb.datasets.records import CLASS_NAMES
+from ecgnb.datasets.splits import Split, beatwise_split
+from ecgnb.datasets.unpack import file_sha256
+from ecgnb.errors import DataError
+
+N_SAMPLES = 187
+
+
+def load_heartbeat_csv(path: str | Path) -> Beats:
+    """Read a file of pre-cut beats: 187 values and a class 0 to 4 (N, S, V, F, Q) a row, no header.
+
+    Returns
+    -------
+    Beats
+        `record` is empty text: the files do not say whose beat it is, so no patient-wise split can be made of them.
+
+    Raises
+    ------
+    DataError
+        Naming the file, the line and what was expected there.
+    """
+    path = Path(path).expanduser()
+    expected = f"expected {N_SAMPLES} values and a class 0 to {len(CLASS_NAMES) - 1} a row, no header"
+    try:
+        table = pd.read_csv(path, header=None, dtype=np.float32, skip_blank_lines=False).to_numpy()
+    except OSError as fault:
+        raise DataError(f"{path} cannot be read: {fault.strerror}; {expected}") from None
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{path} is empty; {expected}") from None
+    except ValueError:
+        raise DataError(f"{path}{_first_fault(path)}; {expected}") from None
+    if table.shape[1] != N_SAMPLES + 1:
+        raise DataError(f"{path} has {table.shape[1]} columns; {expected}")
+    wrong = ~np.isfinite(table)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise DataError(f"{path}, line {row + 1}: value {column + 1} is missing or not finite; {expected}")
+    label = table[:, N_SAMPLES]
+    known = np.isin(label, range(len(CLASS_NAMES)))
+    if not known.all():
+        row = int(np.argmin(known))
+        raise DataError(f"{path}, line {row + 1}: class {label[row]:g}; {expected}")
+    return Beats(
+        name="mitdb, cut by others",
+        signal=np.ascontiguousarray(table[:, :N_SAMPLES]),
+        label=label.astype(np.int64),
+        class_names=CLASS_NAMES,
+        record=np.full(len(table), ""),
+        fs=125.0,
+        unit="scaled to 0 ... 1",
+        sha256={path.name: file_sha256(path)},
+    )
+
+
+def load_heartbeat_csvs(train_csv: str | Path, test_csv: str | Path, *, seed: int) -> tuple[Beats, Split]:
+    """Read a pair of such files, and keep their own division; a twentieth of the first one is for validation.
+
+    Raises
+    ------
+    DataError
+        As `load_heartbeat_csv` does.
+    """
+    first, second = load_heartbeat_csv(train_csv), load_heartbeat_csv(test_csv)
+    rest = beatwise_split(first.label, seed=seed, test=0.05, val=0.0)
+    tested = np.arange(len(first), len(first) + len(second))
+    both = concatenate([first, second])
+    return both, Split(rest.train, rest.test, tested).check(len(both))
+
+
+def _first_fault(path: Path) -> str:
+    """Return where a table that cannot be read as numbers first fails."""
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        for number, line in enumerate(stream, start=1):
+            cells = line.rstrip("\r\n").split(",")
+            if len(cells) != N_SAMPLES + 1:
+                return f", line {number}: {len(cells)} columns"
+            for position, cell in enumerate(cells, start=1):
+                try:
+                    float(cell)
+                except ValueError:
+                    return f", line {number}: value {position} is {cell.strip()[:20]!r}, not a number"
+    return ": not a table of numbers"

@@ -1,0 +1,62 @@
+"""Losses for classes of very unequal size."""
+
+from __future__ import annotations
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from ecgnb.errors import UsageError
+
+
+def class_weights(label: ArrayLike, n_classes: int) -> Tensor:
+    """Return the weight of each class, total / (classes x count), so that all classes weigh the same together.
+
+    Classes that do not occur are not counted and get the weight 0: nothing can be learned of them.
+
+    Parameters
+    ----------
+    label : (n_beats,) int array
+    n_classes : int
+
+    Returns
+    -------
+    (n_classes,) float32 tensor
+    """
+    counts = torch.bincount(torch.as_tensor(label), minlength=n_classes).double()
+    present = counts > 0
+    if not present.any():
+        raise UsageError("no beat has a label; expected at least one")
+    weights = counts.sum() / (present.sum() * counts.clamp(min=1))
+    return torch.where(present, weights, 0.0).float()
+
+
+class FocalLoss(nn.Module):
+    """Cross-entropy in which a beat counts less the surer the model already is of it: (1 - p)^gamma x CE.
+
+    Lin et al. 2017, Focal loss for dense object detection, arXiv:1708.02002.
+
+    Parameters
+    ----------
+    gamma : float
+        0 gives plain cross-entropy.
+    weight : (n_classes,) tensor, optional
+        Weight of each class, as cross-entropy takes it.
+    """
+
+    def __init__(self, gamma: float = 2.0, weight: Tensor | None = None) -> None:
+        super().__init__()
+        if gamma < 0:
+            raise UsageError(f"gamma={gamma}; expected a number of at least 0")
+        self.gamma = gamma
+        self.register_buffer("weight", weight)
+
+    def forward(self, logits: Tensor, label: Tensor) -> Tensor:
+        """Give the mean loss: (n, n_classes) and (n,) to a scalar."""
+        surprise = cross_entropy(logits, label, reduction="none")
+        focal = (1 - torch.exp(-surprise)) ** self.gamma * surprise
+        if self.weight is None:
+            return focal.mean()
+        weight = self.weight[label]
+        return (weight * focal).sum() / weight.sum()
