@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test lab notebooks full readme bench lint constraints clean
+.PHONY: run test lab notebooks full weights readme bench lint constraints clean
 
 run: $(VENV)/.notebooks  ## execute lesson 01
 	$(BIN)/ecgnb run 01
@@ -25,8 +25,11 @@ lab: $(VENV)/.notebooks  ## step through the lessons in JupyterLab
 notebooks: $(VENV)/.test  ## re-execute the notebooks whose code changed, and refresh the numbers in text and README
 	$(BIN)/python -m ecgnb.authoring notebooks
 
-full: $(VENV)/.test  ## record every lesson's smoke and full profile (an hour), then refresh the numbers
-	$(BIN)/python -m ecgnb.authoring record
+full: $(VENV)/.test  ## record every lesson's smoke and full profile (over an hour; LESSON=02: of one), then refresh the numbers
+	$(BIN)/python -m ecgnb.authoring record $(LESSON)
+
+weights: $(VENV)/.test  ## train the weights that come with the package anew: lesson 02's default run
+	$(BIN)/python -m ecgnb.authoring weights
 
 readme: $(VENV)/.test  ## refresh the numbers in README and lessons from the committed runs
 	$(BIN)/python -m ecgnb.authoring readme

@@ -2,7 +2,8 @@
 
 The .py file of a lesson is its source. `notebooks` executes it on real data where its code changed since the last run;
 changed prose alone is carried over. Metrics of recorded runs are kept in ``notebooks/results``; every number in README
-and in a lesson's text is generated from them, between markers such as ``<!-- times:start -->``.
+and in a lesson's text is generated from them, between markers such as ``<!-- times:start -->``. The weights that come
+with the package are those of the recorded default run, and their model card is written from its numbers.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from jupytext.combine import combine_inputs_with_outputs
 
 from ecgnb.display import source_text
 from ecgnb.errors import EcgnbError, RunError, UsageError
-from ecgnb.lessons import PROFILES, Lesson, execute, lessons, parameters
+from ecgnb.lessons import PROFILES, Lesson, execute, find, lessons, parameters
 from ecgnb.paths import checkout, runs_dir
 from ecgnb.runs import read_metrics, write_atomically
 
 WORDS_PER_MINUTE = 130  # slow: a lesson is read beside its code and figures
+PRETRAINED = {"02": ("cnn_lstm", "patient_wise_model.pth")}  # by lesson: name of the weights, file in its run's folder
 
 
 def code_sha256(notebook: Any) -> str:
@@ -83,14 +85,18 @@ def record(lesson: Lesson, profile: str) -> Path:
     return folder
 
 
-def update_notebook(lesson: Lesson) -> bool:
-    """Bring the committed notebook up to its source; return whether it had to be executed."""
+def update_notebook(lesson: Lesson, *, anew: bool = False) -> bool:
+    """Bring the committed notebook up to its source, or execute it in any case; return whether it was executed."""
     source = jupytext.read(lesson.script)
-    reason = stale_because(lesson)
+    reason = "asked for" if anew else stale_because(lesson)
     if reason:
         print(f"{lesson.name}: {reason}; executing", flush=True)
         folder = record(lesson, "default")
         shutil.copyfile(folder / "figures" / "hero.png", lesson.script.parent / "images" / f"{lesson.number}_hero.png")
+        if lesson.number in PRETRAINED:
+            name, file = PRETRAINED[lesson.number]
+            shutil.copyfile(folder / file, _weights(f"{name}.pth"))
+            _weights(f"{name}.md").write_text(model_card(lesson), encoding="utf-8")
         ran = _without_traces(nbformat.read(folder / "executed.ipynb", as_version=4))
         ran.metadata["ecgnb"] = {"code_sha256": code_sha256(source), "source": "real"}
     else:
@@ -155,14 +161,17 @@ def lesson_text(lesson: Lesson) -> str:
     lines = [f"*Reading:* about {minutes} minutes. *Running*, as measured on {devices}: {times}."]
     text = _fill(text, "times", lines, "# > ")
     rows = results.get("full", {}).get("metrics", {}).get("search", [])
-    table = ["| embedding | samples per step | input noise | AUROC, reserved anomalies | spread | validation loss |",
-             "|---|---|---|---|---|---|"]  # fmt: skip
-    table += [
-        f"| {r['embedding_dim']} | {r['samples_per_step']} | {r['input_noise']} | {r['auroc']:.4f} | {r['spread']:.4f} "
-        f"| {r['val_loss']:.3f} |"
-        for r in rows
-    ]
-    return _fill(text, "search", table if rows else [], "# ")
+    return _fill(text, "search", _table(rows) if rows else [], "# ")
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+    """Return rows of equal keys as a Markdown table: settings as they are, results (after the first one) rounded."""
+    measured = [name for name in rows[0] if any(len(f"{row[name]}") > 6 for row in rows)]
+    lines = [f"| {' | '.join(name.replace('_', ' ') for name in rows[0])} |", "|---" * len(rows[0]) + "|"]
+    for row in rows:
+        cells = [f"{value:.4f}" if name in measured else f"{value}" for name, value in row.items()]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def _duration(seconds: float) -> str:
@@ -206,14 +215,16 @@ def _result_lines(lesson: Lesson, found: dict[str, dict[str, Any]]) -> list[str]
         for run in columns.values():
             low, high = run["metrics"].get(f"{name}_interval", (None, None))
             interval = f" ({low:.3f} to {high:.3f})" if low is not None else ""
-            cells.append(f"{run['metrics'][name]:.4f}{interval}")
+            value = run["metrics"][name]
+            cells.append((f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}") + interval)
         lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
     for name in next(iter(columns.values()))["metrics"].get("baselines", {}):
         cells = []
         for run in columns.values():
             low, high = run["metrics"]["baseline_intervals"][name]
             cells.append(f"{run['metrics']['baselines'][name]:.4f} ({low:.3f} to {high:.3f})")
-        lines.append(f"| baseline {name}: auroc | {' | '.join(cells)} |")
+        measure = next(iter(columns.values()))["metrics"].get("baseline_measure", "auroc")
+        lines.append(f"| baseline {name}: {measure} | {' | '.join(cells)} |")
     for name, run in columns.items():
         if seeds := run["metrics"].get("seeds"):
             values = [row["LSTM autoencoder"] for row in seeds]
@@ -234,15 +245,63 @@ def update_readme() -> None:
     _readme().write_text(readme_text(), encoding="utf-8")
 
 
+def _weights(name: str) -> Path:
+    """Return where a file of the pretrained weights lies."""
+    return _readme().parent / "ecgnb" / "models" / "weights" / name
+
+
+def model_card(lesson: Lesson) -> str:
+    """Return the card of the weights that a lesson's default run gives, with that run's numbers."""
+    run = json.loads(results_path(lesson, "default").read_text())
+    found, options = run["metrics"]["splits"]["patient"], run["parameters"]
+    rows = [
+        {"class": name} | {measure: "" if value is None else f"{value:.3f}" for measure, value in row.items()}
+        for name, row in found["per_class"].items()
+    ]
+    for row, entry in zip(rows, found["per_class"].values(), strict=True):
+        row["support"] = f"{entry['support']:.0f}"
+    low, high = found["macro_f1_interval"]
+    versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
+    digest = next(iter(run["data"]["sha256"].values()))
+    over = ", ".join(found["macro_f1_classes"])
+    score = f"{found['macro_f1']:.3f} ({low:.3f} to {high:.3f}, 95 % over records)"
+    return f"""# Model card: {PRETRAINED[lesson.number][0]}
+
+The patient-wise network of lesson {lesson.number}'s default run. Written by `make weights`; do not edit.
+
+**Input.** One lead (MLII), 187 samples at 125 Hz, 75 of them before the R peak, each beat shifted and scaled to mean 0
+and standard deviation 1. **Output.** Scores of the AAMI classes N, S, V, F, Q.
+
+**Training data.** MIT-BIH Arrhythmia Database, records of DS1 (de Chazal et al. 2004) without 201, whose patient is in
+DS2 too, as record 202. No beat of DS2, of the paced records or of any other database. Licence of the data: ODC-By 1.0.
+SHA-256 of the list of the database's files: `{digest}`.
+
+**Training.** {options["patient_epochs"]} epochs, batches of {options["batch_size"]}, AdamW, one-cycle with peak \
+{options["lr"]}, rare classes: {options["imbalance"]}, bf16: {options["bf16"]}, seed {options["seed"]}. \
+{versions}; {run["device"]}.
+
+**Test.** DS2, new patients: accuracy {found["accuracy"]:.3f}; macro F1 over {over} {score}.
+
+{chr(10).join(_table(rows))}
+
+**Limits.** For learning and research, not for diagnosis. It misses many S beats of new patients and nearly all F beats;
+Q cannot be judged from seven beats. Its 21 training patients were recorded in Boston between 1975 and 1979. Other
+leads, paced rhythms, children and noisy signals were not tested.
+"""
+
+
 def main(arguments: list[str]) -> int:
-    """Run ``notebooks``, ``record`` or ``readme``."""
+    """Run ``notebooks``, ``record [NUMBER]``, ``weights`` or ``readme``."""
     try:
-        if arguments == ["record"]:
-            for lesson in lessons():
+        if arguments[:1] == ["record"]:
+            for lesson in [find(number) for number in arguments[1:]] or lessons():
                 for profile in ("smoke", "full"):
                     record(lesson, profile)
+        elif arguments == ["weights"]:
+            for number in PRETRAINED:
+                update_notebook(find(number), anew=True)
         elif arguments not in (["notebooks"], ["readme"]):
-            raise UsageError("python -m ecgnb.authoring takes one of: notebooks, record, readme")
+            raise UsageError("python -m ecgnb.authoring takes one of: notebooks, record [NUMBER], weights, readme")
         for lesson in lessons():
             if arguments == ["notebooks"] or not stale_because(lesson):
                 update_notebook(lesson)

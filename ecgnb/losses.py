@@ -49,8 +49,7 @@ class FocalLoss(nn.Module):
         super().__init__()
         if gamma < 0:
             raise UsageError(f"gamma={gamma}; expected a number of at least 0")
-        self.gamma = gamma
-        self.register_buffer("weight", weight)
+        self.gamma, self.weight = gamma, weight
 
     def forward(self, logits: Tensor, label: Tensor) -> Tensor:
         """Give the mean loss: (n, n_classes) and (n,) to a scalar."""
@@ -58,5 +57,5 @@ class FocalLoss(nn.Module):
         focal = (1 - torch.exp(-surprise)) ** self.gamma * surprise
         if self.weight is None:
             return focal.mean()
-        weight = self.weight[label]
+        weight = self.weight.to(label.device)[label]
         return (weight * focal).sum() / weight.sum()

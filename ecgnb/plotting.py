@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
@@ -101,9 +102,10 @@ def plot_record_counts(beats: Beats) -> Figure:
     """Draw how many beats of each class each record has, on a logarithmic scale."""
     table = pd.crosstab(beats.class_name, beats.record).reindex(list(beats.class_names)).fillna(0)
     figure, axis = plt.subplots(figsize=(0.5 + 0.21 * table.shape[1], 2.6))
-    sns.heatmap(np.log10(table.where(table > 0)), cmap="Blues", vmin=-0.5, ax=axis, linewidths=0.4,
-                cbar_kws={"label": "beats", "ticks": range(4)}, xticklabels=True)  # fmt: skip
-    axis.collections[0].colorbar.set_ticklabels(["1", "10", "100", "1,000"])
+    sns.heatmap(
+        table.where(table > 0), cmap="Blues", norm=LogNorm(0.5, table.to_numpy().max()), linewidths=0.4, ax=axis,
+        cbar_kws={"label": "beats", "ticks": [1, 10, 100, 1000], "format": "{x:,.0f}"}, xticklabels=True,
+    )  # fmt: skip
     axis.set(xlabel="record", ylabel="class", title="Beats of each class by record; white: none")
     axis.tick_params(axis="x", rotation=90, labelsize=7)
     axis.tick_params(axis="y", rotation=0)

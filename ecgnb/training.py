@@ -235,7 +235,7 @@ def _mean_loss(model: nn.Module, data: Sequence[Tensor], batch_loss: Callable[..
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, inputs: Tensor, batch_size: int = 1024, *, bf16: bool = False) -> Tensor:
+def predict(model: nn.Module, inputs: Tensor, batch_size: int = 512, *, bf16: bool = False) -> Tensor:
     """Return the model's output for all inputs, on the CPU, in evaluation mode; `bf16` computes as in `fit`."""
     model.eval()
     device = next(model.parameters()).device

@@ -11,22 +11,36 @@ from pathlib import Path
 
 import pytest
 
-from ecgnb.datasets import fetch, load_ecg5000
+from ecgnb.datasets import fetch, load_ecg5000, load_records
 from ecgnb.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ["ECGNB_HEADLESS"] = "1"
 
 
-@pytest.fixture(scope="session")
-def real_ecg5000():
-    """Folder of the real ECG5000 files; where a mirror is set they must be there, so no test may skip then."""
+def real(dataset):
+    """Return the folder of real files; where a mirror is set they must be there, so no test may skip then."""
     try:
-        return fetch("ecg5000")
+        return fetch(dataset)
     except DataError as fault:
         if os.environ.get("ECGNB_MIRROR"):
             raise
         pytest.skip(f"real data is not available: {fault}")
+
+
+@pytest.fixture(scope="session")
+def real_ecg5000():
+    return real("ecg5000")
+
+
+@pytest.fixture(scope="session")
+def real_mitdb():
+    return real("mitdb")
+
+
+@pytest.fixture(scope="session")
+def synthetic_records():
+    return load_records(data="synthetic")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecgnb.datasets import Beats, Split, concatenate, one_class_split
+from ecgnb.datasets import (
+    DS1,
+    DS2,
+    RECORDS,
+    Beats,
+    Split,
+    beatwise_split,
+    concatenate,
+    one_class_split,
+    patient_folds,
+    patient_of,
+    patient_split,
+)
 from ecgnb.errors import UsageError
 
 
@@ -90,3 +102,80 @@ def test_split_proves_itself():
         Split(rows[:1], rows[1:2], rows + 3).check(5)
     with pytest.raises(UsageError, match="reserved rows must be anomalies"):
         one_class_split([True] * 20, seed=0, reserved=[3])
+
+
+def test_zscored():
+    beats = some_beats(unit="mV", signal=np.array([[1, 2, 3, 4], [5, 5, 5, 5]] * 3, dtype=np.float32))
+    scored = beats.zscored()
+    assert scored.unit == "z-score" and beats.unit == "mV" and scored.signal.dtype == np.float32
+    np.testing.assert_allclose(scored.signal[0].mean(), 0, atol=1e-6)
+    np.testing.assert_allclose(scored.signal[0].std(), 1, rtol=1e-5)
+    assert not scored.signal[1].any(), "a flat window has no shape"
+
+
+def test_dropped_beats_add_up():
+    one, other = some_beats(dropped={"a": 1, "b": 2}), some_beats(dropped={"b": 3})
+    assert concatenate([one, other]).dropped == {"a": 1, "b": 5}
+
+
+LABEL = np.repeat([0, 1, 2], [600, 60, 40])
+RECORD = np.tile(np.array(["100", "201", "202", "203"]), 175)
+
+
+@given(seed=st.integers(0, 2**32 - 1), test=st.floats(0.1, 0.6), val=st.sampled_from([0.0, 0.05, 0.2]))
+def test_beatwise_split_keeps_the_shares(seed, test, val):
+    split = beatwise_split(LABEL, seed=seed, test=test, val=val)
+    parts = [part for part in (split.train, split.val, split.test) if part is not None]
+    assert sorted(np.concatenate(parts)) == list(range(700)) and (split.val is None) == (val == 0)
+    for part in parts:
+        assert np.abs(np.bincount(LABEL[part], minlength=3) / len(part) - np.array([600, 60, 40]) / 700).max() < 0.05
+
+
+def test_beatwise_splits_that_are_refused():
+    with pytest.raises(UsageError, match=r"test=0\.9, val=0\.2; expected shares"):
+        beatwise_split(LABEL, seed=0, test=0.9, val=0.2)
+    with pytest.raises(UsageError, match="cannot split 3 beats with every class in every part"):
+        beatwise_split([0, 0, 1], seed=0)
+
+
+def test_patient_split():
+    split = patient_split(RECORD, patient_of(RECORD), LABEL, train=["100", "201"], test=["203"])
+    assert split.val is None and set(RECORD[split.train]) == {"100", "201"} and set(RECORD[split.test]) == {"203"}
+    split = patient_split(RECORD, patient_of(RECORD), LABEL, train=["201", "202"], val=["100"], test=["203"])
+    assert set(RECORD[split.val]) == {"100"}
+
+
+def test_patient_splits_that_are_refused():
+    patient = patient_of(RECORD)
+    with pytest.raises(UsageError, match="patients on both sides of the split: 201"):
+        patient_split(RECORD, patient, LABEL, train=["100", "201"], test=["202"])
+    with pytest.raises(UsageError, match="patients on both sides of the split: 201"):
+        patient_split(RECORD, patient, LABEL, train=["100"], val=["201"], test=["202"])
+    with pytest.raises(UsageError, match="no beat is from record '999'; there are: 100, 201"):
+        patient_split(RECORD, patient, LABEL, train=["100"], test=["999"])
+    with pytest.raises(UsageError, match="stand in the split more than once"):
+        patient_split(RECORD, patient, LABEL, train=["100"], test=["100"])
+    label = np.where(RECORD == "203", "F", "N")
+    with pytest.raises(UsageError, match="class F is in the test and not in the training part"):
+        patient_split(RECORD, patient, label, train=["100"], test=["203"])
+
+
+def test_published_division_has_one_patient_on_both_sides():
+    """201 is in DS1 and 202 in DS2: the check finds it, and nothing else."""
+    record = np.repeat(RECORDS, 2)
+    label = np.zeros(len(record), int)
+    with pytest.raises(UsageError, match=r"patients on both sides of the split: 201$"):
+        patient_split(record, patient_of(record), label, train=DS1, test=DS2)
+    patient_split(record, patient_of(record), label, train=[name for name in DS1 if name != "201"], test=DS2)
+
+
+@given(seed=st.integers(0, 1000), n=st.integers(2, 5))
+def test_patient_folds(seed, n):
+    record = np.repeat([str(number) for number in range(8)], 20)
+    label = np.tile([0, 0, 0, 1], 40)
+    folds = patient_folds(label, record, n, seed=seed)
+    assert len(folds) == n and sorted(np.concatenate([val for _, val in folds])) == list(range(160))
+    for train, val in folds:
+        assert not set(record[train]) & set(record[val]) and len(train) + len(val) == 160
+    with pytest.raises(UsageError, match="9 folds of 8 patients"):
+        patient_folds(label, record, 9, seed=seed)

@@ -1,15 +1,21 @@
 """Models: shapes, gradients, saving and loading."""
 
+import json
 import pickle
+from importlib.resources import files
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
-from ecgnb import models
+from ecgnb import authoring, classification, models
+from ecgnb.datasets import DS2, load_mitdb
 from ecgnb.errors import ModelError, UsageError
+from ecgnb.lessons import find
+from ecgnb.training import predict
 
 
 @settings(max_examples=15, deadline=None)
@@ -26,15 +32,18 @@ def test_autoencoder_keeps_the_shape(n, dim, hidden, size):
 
 @pytest.mark.parametrize("name", models.names())
 def test_gradients_reach_every_parameter(name):
+    torch.manual_seed(0)
     model = models.create(name, n_samples=140)
-    model(torch.randn(4, 140)).abs().mean().backward()
+    output = model(torch.randn(4, 140))
+    (output * torch.randn_like(output)).sum().backward()
     silent = [key for key, value in model.named_parameters() if value.grad is None or not value.grad.abs().sum()]
     assert not silent
 
 
-def test_beats_do_not_influence_each_other():
+@pytest.mark.parametrize("name", models.names())
+def test_beats_do_not_influence_each_other(name):
     torch.manual_seed(0)
-    model = models.create("lstm_autoencoder", n_samples=140).eval()
+    model = models.create(name, n_samples=140).eval()
     beats = torch.randn(3, 140)
     torch.testing.assert_close(model(beats)[1:2], model(beats[1:2]))
 
@@ -59,8 +68,88 @@ def test_wrong_options(options, message):
         models.create("lstm_autoencoder", **options)
 
 
+@settings(max_examples=15, deadline=None)
+@given(n=st.integers(1, 4), n_samples=st.integers(8, 300), n_classes=st.integers(2, 6))
+def test_cnn_lstm_takes_three_forms_of_input(n, n_samples, n_classes):
+    model = models.create("cnn_lstm", n_samples=n_samples, n_classes=n_classes).eval()
+    beats = torch.randn(n, n_samples)
+    scores = model(beats)
+    assert scores.shape == (n, n_classes)
+    for form in (beats[:, None], beats[:, :, None]):
+        torch.testing.assert_close(model(form), scores)
+
+
+def test_cnn_lstm_is_the_network_it_says_it_is():
+    """The same numbers from a plain version: Conv1d, ReLU before pooling."""
+    torch.manual_seed(0)
+    model = models.create("cnn_lstm", n_samples=187).eval()
+    assert models.count_parameters(model) == 182_917
+    for layer in model.blocks:
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.normal_(), layer.running_var.uniform_(0.5, 2)
+    beats = torch.randn(5, 187)
+    x, conv, norm = beats[:, None], None, None
+    kernels = []
+    for layer in model.blocks:
+        if isinstance(layer, nn.Conv2d):
+            conv = layer
+            kernels.append((conv.in_channels, conv.out_channels, conv.kernel_size[1]))
+        elif isinstance(layer, nn.BatchNorm2d):
+            norm = layer
+            x = nn.functional.conv1d(x, conv.weight[:, :, 0], conv.bias, padding="same")
+            x = nn.functional.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+            x = nn.functional.max_pool1d(x.relu(), 2)
+    assert kernels == [(1, 64, 5), (64, 128, 3), (128, 128, 3)]
+    _, (last, _) = model.lstm(x.transpose(1, 2))
+    torch.testing.assert_close(model(beats), model.head(torch.cat([last[0], last[1]], dim=1)), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_samples": 7}, "expected at least 8 samples and 2 classes"),
+        ({"n_samples": 187, "n_classes": 1}, "expected at least 8 samples and 2 classes"),
+        ({"n_samples": 187, "dropout": 1.0}, r"expected shares within \[0, 1\)"),
+    ],
+)
+def test_wrong_options_of_the_cnn_lstm(options, message):
+    with pytest.raises(ModelError, match=message):
+        models.create("cnn_lstm", **options)
+
+
+def test_pretrained_weights():
+    model = models.load_pretrained("cnn_lstm")
+    assert not model.training and model(torch.randn(2, 1, 187)).shape == (2, 5)
+    recipe = dict(before=75, after=112, fs=125.0, lead="MLII", unit="z-score", classes="N S V F Q")
+    assert model.recipe == recipe
+    weights = files("ecgnb.models") / "weights"
+    assert (weights / "cnn_lstm.pth").stat().st_size < 1_000_000
+    with pytest.raises(ModelError, match="no pretrained weights of 'lstm_autoencoder'; there are some of: cnn_lstm"):
+        models.load_pretrained("lstm_autoencoder")
+
+
+def test_pretrained_weights_do_what_their_card_says(real_mitdb):
+    card = (files("ecgnb.models") / "weights" / "cnn_lstm.md").read_text()
+    assert authoring.model_card(find("02")) == card, "run: make weights"
+    recorded = json.loads(authoring.results_path(find("02"), "default").read_text())["metrics"]["splits"]["patient"]
+    model, ds2 = models.load_pretrained("cnn_lstm"), load_mitdb("real", records=DS2)
+    predicted = predict(model, torch.from_numpy(ds2.zscored().signal), bf16=True).argmax(dim=1).numpy()
+    found = classification.confusion_by_record(ds2.label, predicted, ds2.record, 5).sum(axis=0)
+    assert classification.accuracy(found) == pytest.approx(recorded["accuracy"], abs=0.002)
+    assert classification.macro_f1(range(3))(found) == pytest.approx(recorded["macro_f1"], abs=0.005)
+
+
+def test_weights_of_another_architecture(tmp_path):
+    content = torch.load(files("ecgnb.models") / "weights" / "cnn_lstm.pth", weights_only=True)
+    torch.save(
+        content | {"name": "lstm_autoencoder", "options": {"n_samples": 187, "samples_per_step": 11}}, tmp_path / "x"
+    )
+    with pytest.raises(ModelError, match="its weights do not fit lstm_autoencoder"):
+        models.load(tmp_path / "x")
+
+
 def test_unknown_model():
-    with pytest.raises(ModelError, match="unknown model 'lstm'; expected one of: lstm_autoencoder"):
+    with pytest.raises(ModelError, match="unknown model 'lstm'; expected one of: cnn_lstm, lstm_autoencoder"):
         models.create("lstm")
 
 

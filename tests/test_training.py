@@ -83,6 +83,74 @@ def test_the_input_can_be_disturbed_and_the_target_is_not():
     assert sum(len(x) for x in seen) == len(X) and history.train_loss[0] > 0.1
 
 
+def classifier(seed=0):
+    set_seed(seed, deterministic=True)
+    return models.create("cnn_lstm", n_samples=20, n_classes=3)
+
+
+@pytest.mark.parametrize("options", [{}, {"bf16": True}, {"sample_weight": torch.ones(64)}, {"schedule": "plateau"}])
+def test_deterministic_training_gives_the_same_weights(options):
+    label = (torch.arange(64) % 3).long()
+    found = []
+    try:
+        for seed in (0, 0, 1):
+            model = classifier(seed)
+            fit(
+                model,
+                (X, label),
+                (X, label),
+                cross_entropy,
+                epochs=2,
+                batch_size=16,
+                seed=seed,
+                verbose=False,
+                **options,
+            )
+            found.append(torch.cat([parameter.detach().flatten() for parameter in model.parameters()]))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
+
+
+def test_sample_weight_decides_what_is_seen():
+    seen = []
+    weight = torch.zeros(64)
+    weight[[3, 7]] = torch.tensor([1.0, 3.0])
+    fit_it(autoencoder(), epochs=20, sample_weight=weight, augment=lambda x: seen.append(x) or x)
+    rows = [(beat == X).all(dim=1).nonzero().item() for beat in torch.cat(seen)]
+    assert set(rows) == {3, 7} and 0.7 < rows.count(7) / len(rows) < 0.8, "in proportion to the weights"
+
+
+def test_without_validation_the_last_weights_stay():
+    model, states = autoencoder(), []
+    history = fit(
+        model, (X, X), None, l1_loss, epochs=3, lr=0.01, verbose=False,
+        after_epoch=lambda _, m: states.append(m.read_out.weight.clone()),
+    )  # fmt: skip
+    assert history.best_epoch == 3 and torch.equal(model.read_out.weight, states[-1])
+    assert history.to_frame()["val_loss"].isna().all()
+    for option in ({"patience": 2}, {"schedule": "plateau"}):
+        with pytest.raises(UsageError, match="watch the validation loss, and there is no validation data"):
+            fit(model, (X, X), None, l1_loss, epochs=3, **option)
+
+
+def test_plateau_lowers_the_rate_where_the_loss_stays():
+    class Stuck(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) if self.training else torch.zeros_like(x)
+
+    def distance(**options):
+        set_seed(0)
+        model = Stuck(20, 20)
+        weights = []
+        fit_it(model, epochs=30, lr=1e-3, after_epoch=lambda _, m: weights.append(m.weight.clone()), **options)
+        return (weights[-1] - weights[-2]).abs().max() / (weights[1] - weights[0]).abs().max()
+
+    assert distance(schedule="plateau") < 0.01
+    with pytest.raises(UsageError, match="schedule='cosine'; expected 'one-cycle' or 'plateau'"):
+        fit_it(autoencoder(), schedule="cosine")
+
+
 def test_early_stopping():
     history = fit_it(autoencoder(), epochs=50, lr=1e-12, patience=2)
     assert len(history.val_loss) - history.best_epoch == 2

@@ -7,6 +7,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,8 @@ def cached(key: dict[str, Any], build: Callable[[], Beats]) -> Beats:
         for old in sorted(path.parent.glob("[!.]*.npz"), key=lambda file: file.stat().st_mtime)[:-KEEP]:
             old.unlink(missing_ok=True)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return beats
 
 
@@ -57,7 +59,7 @@ def _write(path: Path, beats: Beats) -> None:
 
 
 def _read(path: Path) -> Beats:
-    with np.load(path) as content:  # a zip file: each array is checked against its CRC-32
+    with path.open("rb") as stream, np.load(stream) as content:  # a zip file: each array is checked against its CRC-32
         columns: dict[str, Any] = {name: content[name] for name in content.files}
     rest = json.loads(str(columns.pop("rest")))
     os.utime(path)  # the file is in use: others go first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ def cut_beats(record: Record, before: int, after: int, *, fs: float | None = Non
     target = record.fs if fs is None else fs
     if not 0 < target < np.inf:
         raise UsageError(f"fs={fs}; expected samples per second above 0")
-    wave = record.signal[:, record.leads.index(record.lead(lead))]
+    wave: NDArray[Any] = record.signal[:, record.leads.index(record.lead(lead))]
     has_value = np.isfinite(wave)
     if not has_value.all():
         at = np.arange(len(wave))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import wfdb
 from numpy.typing import NDArray
 
 from ecgnb.errors import DataError
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # wfdb 4.3 uses what pandas 3 deprecates
-    import wfdb
 
 CLASS_NAMES = ("N", "S", "V", "F", "Q")
 # Beat symbols by AAMI class (ANSI/AAMI EC57). B, n, r and ? are WFDB's other beat symbols; mitdb has none of them.

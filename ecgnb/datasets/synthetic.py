@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import wfdb
 from numpy.typing import NDArray
-
-from ecgnb.datasets.records import wfdb
 
 # (centre in radians, amplitude, width in radians) of each wave, with the R peak at phase 0.
 NORMAL = {

@@ -6,6 +6,7 @@ import inspect
 import pickle
 import warnings
 from collections.abc import Callable
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ecgnb.errors import ModelError, UsageError
 from ecgnb.models.cnn_lstm import CNNLSTM
 from ecgnb.models.lstm_autoencoder import LSTMAutoencoder
 
-__all__ = ["CNNLSTM", "LSTMAutoencoder", "count_parameters", "create", "load", "names", "save"]
+__all__ = ["CNNLSTM", "LSTMAutoencoder", "count_parameters", "create", "load", "load_pretrained", "names", "save"]
 
 # Adding a model is one file beside this one, and one line here.
 _MODELS: dict[str, Callable[..., nn.Module]] = {
@@ -127,3 +128,29 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         raise ModelError(f"{path} lacks what a saved model holds ({type(fault).__name__}: {fault})") from None
     except RuntimeError as fault:
         raise ModelError(f"{path}: its weights do not fit {content['name']}: {str(fault).splitlines()[-1]}") from None
+
+
+def load_pretrained(name: str) -> nn.Module:
+    """Return a model with the weights that come with the package, in evaluation mode.
+
+    Its attribute `recipe` says how the beats it expects were cut; the model card beside the weights says what it was
+    trained on, how well it does, and what it must not be used for.
+
+    Parameters
+    ----------
+    name : str
+        "cnn_lstm": lesson 02's network, trained on DS1 of mitdb without record 201.
+
+    Raises
+    ------
+    ModelError
+        For a name that has no weights.
+    """
+    folder = files("ecgnb.models").joinpath("weights")
+    known = sorted(entry.name.removesuffix(".pth") for entry in folder.iterdir() if entry.name.endswith(".pth"))
+    if name not in known:
+        raise ModelError(f"there are no pretrained weights of {name!r}; there are some of: {', '.join(known)}")
+    with as_file(folder.joinpath(f"{name}.pth")) as path:
+        model, recipe = load(path)
+    model.recipe = recipe  # type: ignore[assignment]
+    return model

@@ -35,7 +35,8 @@ class CNNLSTM(nn.Module):
         # pool, ReLU gives what ReLU, pool gives, on half the samples.
         self.blocks = nn.Sequential(
             *self.block(1, 64, 5, dropout), *self.block(64, 128, 3, dropout), *self.block(128, 128, 3, dropout)
-        ).to(memory_format=torch.channels_last)
+        )
+        self.blocks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.lstm = nn.LSTM(128, 64, batch_first=True, bidirectional=True)
         self.head = nn.Sequential(nn.Linear(128, 64), nn.ReLU(), nn.Dropout(head_dropout), nn.Linear(64, n_classes))
 

@@ -1,0 +1,128 @@
+"""Measures of a classifier: scikit-learn's numbers, and intervals over records."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from ecgnb import classification as c
+from ecgnb.errors import UsageError
+from ecgnb.losses import FocalLoss, class_weights
+
+NAMES = ("N", "S", "V")
+pairs = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=60)
+
+
+@given(pairs)
+def test_measures_are_scikit_learns(pairs):
+    true, predicted = np.array(pairs).T
+    matrix = c.confusion_by_record(true, predicted, np.full(len(true), "100"), 3)[0]
+    assert (matrix == sk.confusion_matrix(true, predicted, labels=range(3))).all()
+    present = np.unique(true)
+    kinds = dict(labels=present, average=None, zero_division=0)
+    np.testing.assert_allclose(c.f1(matrix)[present], sk.f1_score(true, predicted, **kinds))
+    np.testing.assert_allclose(c.recall(matrix)[present], sk.recall_score(true, predicted, **kinds))
+    np.testing.assert_allclose(
+        np.nan_to_num(c.precision(matrix)[present]), sk.precision_score(true, predicted, **kinds)
+    )
+    assert c.accuracy(matrix) == pytest.approx(sk.accuracy_score(true, predicted))
+    assert c.weighted_f1(matrix) == pytest.approx(sk.f1_score(true, predicted, average="weighted", zero_division=0))
+    macro = sk.f1_score(true, predicted, labels=present, average="macro", zero_division=0)
+    assert c.macro_f1(range(3))(matrix) == pytest.approx(macro)
+
+
+@given(pairs, st.data())
+def test_records_add_up(pairs, data):
+    true, predicted = np.array(pairs).T
+    record = np.array(data.draw(st.lists(st.sampled_from("abc"), min_size=len(true), max_size=len(true))))
+    found = c.confusion_by_record(true, predicted, record, 3)
+    assert len(found) == len(np.unique(record)) and found.sum() == len(true)
+    for matrix, name in zip(found, np.unique(record), strict=True):
+        assert (matrix == sk.confusion_matrix(true[record == name], predicted[record == name], labels=range(3))).all()
+
+
+def test_a_class_without_beats_is_left_out_of_the_macro_f1():
+    matrix = np.array([[8, 0, 2], [0, 0, 0], [0, 0, 10]])
+    assert np.isnan(c.recall(matrix)[1]) and np.isnan(c.f1(matrix)[1])
+    assert c.macro_f1([0, 1, 2])(matrix) == c.macro_f1([0, 2])(matrix)
+
+
+def some_records(n=20, beats=200, seed=0):
+    """Records that differ: some are named well, some badly."""
+    rng = np.random.default_rng(seed)
+    record = np.repeat([f"{number}" for number in range(n)], beats)
+    true = rng.integers(0, 3, n * beats)
+    right = rng.uniform(size=n * beats) < np.repeat(rng.uniform(0.5, 1, n), beats)
+    return true, np.where(right, true, (true + 1) % 3), record
+
+
+def test_intervals_over_records_are_wider_than_over_beats():
+    true, predicted, record = some_records()
+    by_record = c.estimate(c.confusion_by_record(true, predicted, record, 3), c.accuracy)
+    by_beat = c.estimate(c.confusion_by_record(true, predicted, np.full(len(true), ""), 3), c.accuracy)
+    assert by_record.value == by_beat.value and by_record.low < by_record.value < by_record.high
+    assert by_record.high - by_record.low > 4 * (by_beat.high - by_beat.low), "beats of a record are no witnesses apart"
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says():
+    held = 0
+    for seed in range(60):
+        true, predicted, record = some_records(n=30, beats=40, seed=seed)
+        found = c.estimate(c.confusion_by_record(true, predicted, record, 3), c.accuracy, seed=seed)
+        held += found.low <= 0.75 <= found.high
+    assert 50 <= held <= 60
+
+
+def test_comparison_is_paired():
+    true, predicted, record = some_records()
+    one = c.confusion_by_record(true, predicted, record, 3)
+    assert c.difference(one, one, c.accuracy) == (0, 0, 0)
+    better = c.confusion_by_record(true, np.where(np.arange(len(true)) % 10 == 0, true, predicted), record, 3)
+    assert c.difference(better, one, c.accuracy).low > 0, "though the intervals of the two overlap"
+
+
+def test_report_and_metrics():
+    true, predicted, record = some_records()
+    matrices = c.confusion_by_record(true, predicted, record, 3)
+    table = c.report(matrices, NAMES)
+    assert (table["f1_low"] < table["f1"]).all() and (table["f1"] < table["f1_high"]).all()
+    assert table["support"].sum() == len(true)
+    found = c.metrics(matrices, NAMES, macro_over=[0, 2])
+    assert found["macro_f1_classes"] == ["N", "V"] and found["per_class"]["S"]["f1"] == table.loc["S", "f1"]
+    assert found["accuracy_interval"][0] < found["accuracy"] < found["accuracy_interval"][1]
+    lacking = c.metrics(matrices * np.array([1, 0, 1])[:, None], NAMES, macro_over=[0, 2])
+    assert lacking["per_class"]["S"]["recall"] is None
+
+
+def test_as_many_of_each():
+    with pytest.raises(UsageError, match="3 true classes, 2 predicted, 3 records"):
+        c.confusion_by_record([0, 1, 2], [0, 1], ["a", "a", "a"], 3)
+
+
+# Losses
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=80))
+def test_class_weights_balance_the_classes(label):
+    weights = class_weights(label, 5).numpy()
+    counts = np.bincount(label, minlength=5)
+    present = counts > 0
+    np.testing.assert_allclose(weights[present], len(label) / (present.sum() * counts[present]), rtol=1e-5)
+    np.testing.assert_allclose((weights * counts)[present], len(label) / present.sum(), rtol=1e-5)
+    assert not weights[~present].any()
+
+
+def test_focal_loss():
+    torch.manual_seed(0)
+    logits, label, weight = torch.randn(40, 3), torch.randint(0, 3, (40,)), torch.tensor([1.0, 2.0, 5.0])
+    plain = torch.nn.functional.cross_entropy
+    torch.testing.assert_close(FocalLoss(0)(logits, label), plain(logits, label))
+    torch.testing.assert_close(FocalLoss(0, weight)(logits, label), plain(logits, label, weight))
+    sure = torch.tensor([[9.0, 0, 0]])
+    assert FocalLoss(2)(sure, torch.tensor([0])) < 1e-6 < plain(sure, torch.tensor([0]))
+    with pytest.raises(UsageError, match="gamma=-1"):
+        FocalLoss(-1)
+    with pytest.raises(UsageError, match="no beat has a label"):
+        class_weights(np.array([], dtype=int), 3)
