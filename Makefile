@@ -8,8 +8,8 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 
 .PHONY: run test lab notebooks full weights readme bench lint constraints clean
 
-run: $(VENV)/.notebooks  ## execute lesson 01
-	$(BIN)/ecgnb run 01
+run: $(VENV)/.notebooks  ## execute lesson 01, or that of LESSON=02
+	$(BIN)/ecgnb run $(or $(LESSON),01)
 
 test: lint  ## everything CI checks
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile
