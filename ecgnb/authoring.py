@@ -95,6 +95,7 @@ def update_notebook(lesson: Lesson, *, anew: bool = False) -> bool:
         shutil.copyfile(folder / "figures" / "hero.png", lesson.script.parent / "images" / f"{lesson.number}_hero.png")
         if lesson.number in PRETRAINED:
             name, file = PRETRAINED[lesson.number]
+            _weights("").mkdir(exist_ok=True)
             shutil.copyfile(folder / file, _weights(f"{name}.pth"))
             _weights(f"{name}.md").write_text(model_card(lesson), encoding="utf-8")
         ran = _without_traces(nbformat.read(folder / "executed.ipynb", as_version=4))
@@ -169,7 +170,10 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     measured = [name for name in rows[0] if any(len(f"{row[name]}") > 6 for row in rows)]
     lines = [f"| {' | '.join(name.replace('_', ' ') for name in rows[0])} |", "|---" * len(rows[0]) + "|"]
     for row in rows:
-        cells = [f"{value:.4f}" if name in measured else f"{value}" for name, value in row.items()]
+        cells = [
+            f"{value:.4f}" if name in measured and isinstance(value, float) else f"{value}"
+            for name, value in row.items()
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 

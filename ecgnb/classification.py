@@ -29,7 +29,12 @@ def confusion_by_record(y_true: ArrayLike, y_pred: ArrayLike, record: ArrayLike,
         raise UsageError(
             f"{len(true)} true classes, {len(predicted)} predicted, {len(record)} records; expected as many"
         )
-    groups = np.arange(len(true)) if not record.astype(bool).any() else np.unique(record, return_inverse=True)[1]
+    if not len(true):
+        raise UsageError("no beat to measure; expected at least one")
+    if min(true.min(), predicted.min()) < 0 or max(true.max(), predicted.max()) >= n_classes:
+        raise UsageError(f"classes run from {min(true.min(), predicted.min())} to {max(true.max(), predicted.max())}; "
+                         f"expected 0 to {n_classes - 1}")  # fmt: skip
+    groups = np.arange(len(true)) if (record.astype(str) == "").all() else np.unique(record, return_inverse=True)[1]
     flat = (groups * n_classes + true) * n_classes + predicted
     return np.bincount(flat, minlength=(groups.max() + 1) * n_classes**2).reshape(-1, n_classes, n_classes)
 
@@ -105,7 +110,15 @@ def estimate(matrices: NDArray[np.int64], statistic: Statistic, *, seed: int = 0
 
 
 def difference(one: NDArray[np.int64], other: NDArray[np.int64], statistic: Statistic, *, seed: int = 0) -> Estimate:
-    """Return a statistic of one model minus another's on the same records, by a paired bootstrap over records."""
+    """Return a statistic of one model minus another's on the same beats, by a paired bootstrap over records.
+
+    Raises
+    ------
+    UsageError
+        Where the two were not tested on as many beats of each class in each record.
+    """
+    if one.shape != other.shape or (one.sum(axis=2) != other.sum(axis=2)).any():
+        raise UsageError("the two models were tested on different beats; a paired comparison needs the same ones")
     gap = statistic(resample_records(one, seed=seed)) - statistic(resample_records(other, seed=seed))
     low, high = np.nanpercentile(gap, [2.5, 97.5])
     return Estimate(float(statistic(one.sum(axis=0)) - statistic(other.sum(axis=0))), float(low), float(high))
@@ -127,6 +140,24 @@ def report(matrices: NDArray[np.int64], class_names: Sequence[str], *, seed: int
         bounds = [np.nanpercentile(v, [2.5, 97.5]) if np.isfinite(v).any() else (np.nan, np.nan) for v in values.T]
         columns[f"{name}_low"], columns[f"{name}_high"] = np.transpose(bounds)
     return pd.DataFrame(columns | {"support": total.sum(axis=1)}, index=pd.Index(class_names, name="class"))
+
+
+def in_words(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a report with each measure and its interval in one cell, for reading."""
+
+    def cell(row: Any, name: str) -> str:
+        value, low, high = (row[column] for column in (name, f"{name}_low", f"{name}_high"))
+        return "–" if np.isnan(value) else f"{value:.3f} ({low:.2f} to {high:.2f})"
+
+    columns = {name: [cell(row, name) for _, row in table.iterrows()] for name in ("precision", "recall", "f1")}
+    return pd.DataFrame(columns | {"support": table["support"]}, index=table.index)
+
+
+def se_ppv(matrices: NDArray[np.int64]) -> list[str]:
+    """Return each class's sensitivity and positive predictive value in percent, as text; a dash where there is none."""
+    total = matrices.sum(axis=0)
+    pairs = zip(recall(total), precision(total), strict=True)
+    return [" / ".join("–" if np.isnan(value) else f"{100 * value:.1f}" for value in pair) for pair in pairs]
 
 
 def metrics(matrices: NDArray[np.int64], class_names: Sequence[str], *, macro_over: Sequence[int]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
@@ -24,10 +25,11 @@ def class_weights(label: ArrayLike, n_classes: int) -> Tensor:
     -------
     (n_classes,) float32 tensor
     """
-    counts = torch.bincount(torch.as_tensor(label), minlength=n_classes).double()
+    label = np.asarray(label)
+    if not len(label) or label.dtype.kind not in "iu" or label.min() < 0 or label.max() >= n_classes:
+        raise UsageError(f"expected at least one label, all of them whole numbers from 0 to {n_classes - 1}")
+    counts = torch.bincount(torch.from_numpy(label.astype(np.int64)), minlength=n_classes).double()
     present = counts > 0
-    if not present.any():
-        raise UsageError("no beat has a label; expected at least one")
     weights = counts.sum() / (present.sum() * counts.clamp(min=1))
     return torch.where(present, weights, 0.0).float()
 
@@ -40,16 +42,18 @@ class FocalLoss(nn.Module):
     Parameters
     ----------
     gamma : float
-        0 gives plain cross-entropy.
+        0 gives plain cross-entropy; else at least 1.
     weight : (n_classes,) tensor, optional
         Weight of each class, as cross-entropy takes it.
     """
 
     def __init__(self, gamma: float = 2.0, weight: Tensor | None = None) -> None:
         super().__init__()
-        if gamma < 0:
-            raise UsageError(f"gamma={gamma}; expected a number of at least 0")
-        self.gamma, self.weight = gamma, weight
+        if gamma != 0 and gamma < 1:  # between the two its slope is infinite where a beat is certain
+            raise UsageError(f"gamma={gamma}; expected 0, or a number of at least 1")
+        self.gamma = gamma
+        self.weight: Tensor | None
+        self.register_buffer("weight", weight)
 
     def forward(self, logits: Tensor, label: Tensor) -> Tensor:
         """Give the mean loss: (n, n_classes) and (n,) to a scalar."""
@@ -57,5 +61,5 @@ class FocalLoss(nn.Module):
         focal = (1 - torch.exp(-surprise)) ** self.gamma * surprise
         if self.weight is None:
             return focal.mean()
-        weight = self.weight.to(label.device)[label]
+        weight = self.weight[label]
         return (weight * focal).sum() / weight.sum()

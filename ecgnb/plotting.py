@@ -16,6 +16,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ecgnb.datasets import Beats, Record
 from ecgnb.datasets.records import CLASS_NAMES
+from ecgnb.errors import UsageError
 from ecgnb.training import History
 
 # Okabe and Ito's colours, told apart by colour-blind readers too. Classes that mean the same share one in all lessons.
@@ -65,7 +66,8 @@ def plot_mean_beats(beats: Beats, *, before: int) -> Figure:
     before : int
         Samples of a window before the R peak.
     """
-    assert beats.fs is not None, "beats of a recording have a sampling rate"
+    if beats.fs is None:
+        raise UsageError(f"beats of {beats.name} have no sampling rate, so no time axis; expected beats of a recording")
     time = (np.arange(beats.n_samples) - before) / beats.fs
     present = [position for position in range(len(beats.class_names)) if (beats.label == position).any()]
     figure, axes = plt.subplots(1, len(present), figsize=(2.1 * len(present), 2.7), sharey=True, squeeze=False)
@@ -81,7 +83,7 @@ def plot_mean_beats(beats: Beats, *, before: int) -> Figure:
 
 def plot_strip(record: Record, *, start: float, seconds: float) -> Figure:
     """Draw all leads of a stretch of a recording, each beat's R peak marked in the colour of its class."""
-    first, last = int(start * record.fs), int((start + seconds) * record.fs)
+    first, last = max(0, int(start * record.fs)), min(len(record.signal), int((start + seconds) * record.fs))
     time = np.arange(first, last) / record.fs
     shown = (record.r_sample >= first) & (record.r_sample < last)
     figure, axes = plt.subplots(len(record.leads), 1, figsize=(9, 1.7 * len(record.leads)), sharex=True, squeeze=False)
@@ -115,7 +117,8 @@ def plot_record_counts(beats: Beats) -> Figure:
 
 def plot_beat_gallery(beats: Beats, titles: Sequence[str], *, before: int, columns: int = 5) -> Figure:
     """Draw single beats, each in its class's colour and under its own title."""
-    assert beats.fs is not None, "beats of a recording have a sampling rate"
+    if beats.fs is None:
+        raise UsageError(f"beats of {beats.name} have no sampling rate, so no time axis; expected beats of a recording")
     time = (np.arange(beats.n_samples) - before) / beats.fs
     rows = -(-len(beats) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(10, 2.1 * rows), sharex=True, sharey=True, squeeze=False)
@@ -175,7 +178,7 @@ def plot_measure_by_class(tables: Mapping[str, pd.DataFrame], measure: str, *, y
     figure, axis = plt.subplots(figsize=(7.6, 3.8))
     names = list(next(iter(tables.values())).index)
     offsets = np.linspace(-0.25, 0.25, len(tables))
-    for (label, table), offset, marker in zip(tables.items(), offsets, "osD^v", strict=False):
+    for (label, table), offset, marker in zip(tables.items(), offsets, "osD^vPX", strict=False):
         for position, name in enumerate(names):
             value, low, high = (table.loc[name, column] for column in (measure, f"{measure}_low", f"{measure}_high"))
             x, colour = position + offset, CLASS_COLOURS[str(name)]

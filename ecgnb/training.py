@@ -141,14 +141,20 @@ def fit(
         Where the loss is not a number.
     """
     _check(epochs=epochs, batch_size=batch_size, patience=patience, lr=lr)
+    if not 0 <= weight_decay < math.inf:
+        raise UsageError(f"weight_decay={weight_decay!r}; expected a number of at least 0")
     if schedule not in ("one-cycle", "plateau"):
         raise UsageError(f"schedule={schedule!r}; expected 'one-cycle' or 'plateau'")
     if not len(train[0]) or (val is not None and not len(val[0])):
         raise UsageError("training and validation need at least one beat each")
     if val is None and (patience is not None or schedule == "plateau"):
         raise UsageError("patience and schedule='plateau' watch the validation loss, and there is no validation data")
+    _check_rows(train, sample_weight)
+    if val is not None:
+        _check_rows(val)
     device = device or pick_device()
     model.to(device)
+    loss = loss.to(device) if isinstance(loss, nn.Module) else loss  # it may hold the weights of the classes
     train = [part.to(device) for part in train]
     val = None if val is None else [part.to(device) for part in val]
     n_batches = math.ceil(len(train[0]) / batch_size)
@@ -241,6 +247,18 @@ def predict(model: nn.Module, inputs: Tensor, batch_size: int = 512, *, bf16: bo
     device = next(model.parameters()).device
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         return torch.cat([model(part.to(device)).float().cpu() for part in inputs.split(batch_size)])
+
+
+def _check_rows(part: Sequence[Tensor], sample_weight: Tensor | None = None) -> None:
+    lengths = [len(tensor) for tensor in part]
+    if len(set(lengths)) > 1:
+        raise UsageError(f"the tensors have {', '.join(map(str, lengths))} rows; expected as many in each")
+    if sample_weight is None:
+        return
+    if not isinstance(sample_weight, Tensor) or sample_weight.shape != (lengths[0],):
+        raise UsageError(f"sample_weight: expected a tensor of {lengths[0]} weights, one a beat")
+    if not (sample_weight.isfinite().all() and (sample_weight >= 0).all() and sample_weight.sum() > 0):
+        raise UsageError("sample_weight: expected finite weights of at least 0, some of them above 0")
 
 
 def _check(*, lr: float, **counts: int | None) -> None:

@@ -96,6 +96,31 @@ def test_report_and_metrics():
     assert lacking["per_class"]["S"]["recall"] is None
 
 
+def test_words():
+    true, predicted, record = some_records()
+    matrices = c.confusion_by_record(true, predicted, record, 3)
+    table = c.report(matrices, NAMES)
+    assert c.in_words(table).loc["S", "recall"].startswith(f"{table.loc['S', 'recall']:.3f} (")
+    assert c.se_ppv(matrices)[1] == f"{100 * table.loc['S', 'recall']:.1f} / {100 * table.loc['S', 'precision']:.1f}"
+    assert c.se_ppv(matrices * np.array([1, 0, 1])[:, None])[1].startswith("– / ")
+
+
+def test_tests_on_other_beats_are_not_compared():
+    true, predicted, record = some_records()
+    one = c.confusion_by_record(true, predicted, record, 3)
+    for other in (one[1:], one[::-1]):
+        with pytest.raises(UsageError, match="tested on different beats"):
+            c.difference(one, other, c.accuracy)
+
+
+def test_classes_out_of_range():
+    with pytest.raises(UsageError, match="classes run from 0 to 3; expected 0 to 2"):
+        c.confusion_by_record([0, 1], [1, 3], ["a", "a"], 3)
+    with pytest.raises(UsageError, match="no beat to measure"):
+        c.confusion_by_record([], [], [], 3)
+    assert c.confusion_by_record([0, 1], [0, 1], [0, 0], 3).shape == (1, 3, 3), "0 is a record's name too"
+
+
 def test_as_many_of_each():
     with pytest.raises(UsageError, match="3 true classes, 2 predicted, 3 records"):
         c.confusion_by_record([0, 1, 2], [0, 1], ["a", "a", "a"], 3)
@@ -122,7 +147,18 @@ def test_focal_loss():
     torch.testing.assert_close(FocalLoss(0, weight)(logits, label), plain(logits, label, weight))
     sure = torch.tensor([[9.0, 0, 0]])
     assert FocalLoss(2)(sure, torch.tensor([0])) < 1e-6 < plain(sure, torch.tensor([0]))
-    with pytest.raises(UsageError, match="gamma=-1"):
-        FocalLoss(-1)
-    with pytest.raises(UsageError, match="no beat has a label"):
-        class_weights(np.array([], dtype=int), 3)
+    certain = torch.tensor([[100.0, 0, 0]], requires_grad=True)
+    FocalLoss(2)(certain, torch.tensor([0])).backward()
+    assert certain.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("gamma", [-1, 0.5])
+def test_gammas_that_are_refused(gamma):
+    with pytest.raises(UsageError, match=f"gamma={gamma}"):
+        FocalLoss(gamma)
+
+
+@pytest.mark.parametrize("label", [[], [0.5], [-1], [3]])
+def test_labels_that_are_refused(label):
+    with pytest.raises(UsageError, match="whole numbers from 0 to 2"):
+        class_weights(label, 3)

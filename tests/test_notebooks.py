@@ -12,11 +12,13 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import numpy as np
 import papermill
 import pytest
 from conftest import ROOT
 
 from ecgnb import authoring
+from ecgnb.datasets import load_mitdb
 from ecgnb.errors import UsageError
 from ecgnb.lessons import (
     Lesson,
@@ -252,3 +254,19 @@ def test_solutions_run(smoke, tmp_path):
         papermill.execute_notebook(
             nbformat.from_dict(notebook), tmp_path / "solved.ipynb", values, kernel_name="python3", progress_bar=False
         )
+
+
+def test_lesson_02_runs_on_pre_cut_files(tmp_path):
+    """The random split on mitbih_train.csv and mitbih_test.csv, here written from synthetic beats."""
+    beats = load_mitdb("synthetic", records=["102", "106", "119", "208"])
+    low, high = beats.signal.min(axis=1, keepdims=True), beats.signal.max(axis=1, keepdims=True)
+    table = np.column_stack([(beats.signal - low) / (high - low), beats.label])
+    for name, rows in (("train", table[::2]), ("test", table[1::2])):
+        np.savetxt(tmp_path / f"mitbih_{name}.csv", rows, delimiter=",", fmt="%.6e")
+    paths = {f"{name}_csv": str(tmp_path / f"mitbih_{name}.csv") for name in ("train", "test")}
+    given = paths | dict(epochs=1, compare_beats=100)
+    record = read_metrics(execute(LESSONS[1], given, profile="smoke", output_dir=tmp_path / "run"))
+    support = [row["support"] for row in record["metrics"]["splits"]["beat"]["per_class"].values()]
+    assert support == np.bincount(beats.label[1::2], minlength=5).tolist(), "the pair's own division"
+    with np.load(tmp_path / "run" / "predictions.npz") as kept:
+        assert (kept["y_true"] == beats.label[1::2]).all() and kept["y_probs"].shape == (len(table[1::2]), 5)

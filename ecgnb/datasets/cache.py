@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -36,18 +36,15 @@ def cached(key: dict[str, Any], build: Callable[[], Beats]) -> Beats:
     path = data_dir() / "cache" / f"{digest}.npz"
     try:
         return _read(path)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except Exception:  # absent, damaged, or of another version: a bit flipped in a zip file raises almost anything
         beats = build()
-    temporary = path.with_name(f".{digest}.{os.getpid()}.npz")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(temporary, beats)
-        temporary.replace(path)
-        for old in sorted(path.parent.glob("[!.]*.npz"), key=lambda file: file.stat().st_mtime)[:-KEEP]:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-", ignore_cleanup_errors=True) as own:
+            _write(Path(own) / path.name, beats)
+            (Path(own) / path.name).replace(path)
+        for old in sorted(path.parent.glob("*.npz"), key=lambda file: file.stat().st_mtime)[:-KEEP]:
             old.unlink(missing_ok=True)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
     return beats
 
 
@@ -62,5 +59,6 @@ def _read(path: Path) -> Beats:
     with path.open("rb") as stream, np.load(stream) as content:  # a zip file: each array is checked against its CRC-32
         columns: dict[str, Any] = {name: content[name] for name in content.files}
     rest = json.loads(str(columns.pop("rest")))
-    os.utime(path)  # the file is in use: others go first
+    with suppress(OSError):  # another user's file can be read, too
+        os.utime(path)  # it is in use: others go first
     return replace(Beats(**(columns | rest)), class_names=tuple(rest["class_names"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from fractions import Fraction
 from typing import Any
 
@@ -40,19 +41,17 @@ def cut_beats(record: Record, before: int, after: int, *, fs: float | None = Non
     UsageError
         For a window or a sampling rate that is not above 0.
     """
-    if before < 0 or after < 1:
-        raise UsageError(f"before={before}, after={after}; expected a window of at least one sample")
-    target = record.fs if fs is None else fs
-    if not 0 < target < np.inf:
-        raise UsageError(f"fs={fs}; expected samples per second above 0")
+    before, after, target = check_window(before, after, record.fs if fs is None else fs)
     wave: NDArray[Any] = record.signal[:, record.leads.index(record.lead(lead))]
     has_value = np.isfinite(wave)
     if not has_value.all():
         at = np.arange(len(wave))
         wave = np.interp(at, at[has_value], wave[has_value]) if has_value.any() else np.zeros_like(wave)
     ratio = Fraction(target / record.fs).limit_denominator(1000)
+    if abs(float(ratio) * record.fs / target - 1) > 1e-6:
+        raise UsageError(f"fs={target:g}: not a simple share of the record's {record.fs:g} Hz; try {record.fs * ratio}")
     if ratio != 1:
-        wave = resample_poly(wave, ratio.numerator, ratio.denominator)
+        wave = resample_poly(wave, ratio.numerator, ratio.denominator, padtype="line")
     wave = wave.astype(np.float32, copy=False)
 
     start = np.round(record.r_sample * float(ratio)).astype(np.int64) - before
@@ -68,6 +67,7 @@ def cut_beats(record: Record, before: int, after: int, *, fs: float | None = Non
         label=record.label[kept],
         class_names=CLASS_NAMES,
         record=np.full(len(kept), record.name),
+        source=record.source,
         fs=target,
         r_sample=record.r_sample[kept],
         rr=rr_features(record)[kept],
@@ -78,6 +78,21 @@ def cut_beats(record: Record, before: int, after: int, *, fs: float | None = Non
             "samples without a value": int(hollow.sum()),
         },
     )
+
+
+def check_window(before: int, after: int, fs: float) -> tuple[int, int, float]:
+    """Return a window's size and rate as Python's own numbers, or raise `UsageError`."""
+    try:
+        before, after, fs = operator.index(before), operator.index(after), float(fs)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"before={before!r}, after={after!r}, fs={fs!r}; expected two whole numbers and a rate"
+        ) from None
+    if before < 0 or after < 1:
+        raise UsageError(f"before={before}, after={after}; expected a window of at least one sample")
+    if not 0 < fs < np.inf:
+        raise UsageError(f"fs={fs:g}; expected samples per second above 0")
+    return before, after, fs
 
 
 def rr_features(record: Record) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ doi:10.1109/ICHI.2018.00092. Each row holds a window from one R peak on, scaled 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from ecgnb.datasets.beats import Beats, concatenate
 from ecgnb.datasets.records import CLASS_NAMES
 from ecgnb.datasets.splits import Split, beatwise_split
 from ecgnb.datasets.unpack import file_sha256
-from ecgnb.errors import DataError
+from ecgnb.errors import DataError, UsageError
 
 N_SAMPLES = 187
 
@@ -36,13 +37,15 @@ def load_heartbeat_csv(path: str | Path) -> Beats:
     path = Path(path).expanduser()
     expected = f"expected {N_SAMPLES} values and a class 0 to {len(CLASS_NAMES) - 1} a row, no header"
     try:
-        table = pd.read_csv(path, header=None, dtype=np.float32, skip_blank_lines=False).to_numpy()
+        table = pd.read_csv(path, header=None, dtype=np.float32, skip_blank_lines=False, compression=None).to_numpy()
     except OSError as fault:
-        raise DataError(f"{path} cannot be read: {fault.strerror}; {expected}") from None
+        raise DataError(f"{path} cannot be read: {fault.strerror or fault}; {expected}") from None
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty; {expected}") from None
     except ValueError:
         raise DataError(f"{path}{_first_fault(path)}; {expected}") from None
+    while len(table) and np.isnan(table[-1]).all():  # a blank line at the end
+        table = table[:-1]
     if table.shape[1] != N_SAMPLES + 1:
         raise DataError(f"{path} has {table.shape[1]} columns; {expected}")
     wrong = ~np.isfinite(table)
@@ -71,13 +74,22 @@ def load_heartbeat_csvs(train_csv: str | Path, test_csv: str | Path, *, seed: in
 
     Raises
     ------
+    UsageError
+        Where only one of the two is named.
     DataError
         As `load_heartbeat_csv` does.
     """
+    if not (str(train_csv) and str(test_csv)):
+        raise UsageError(f"train_csv={str(train_csv)!r}, test_csv={str(test_csv)!r}; expected both files, or neither")
     first, second = load_heartbeat_csv(train_csv), load_heartbeat_csv(test_csv)
+    (train_sha,), (test_sha,) = first.sha256.values(), second.sha256.values()
+    if train_sha == test_sha:
+        raise UsageError(f"{train_csv} and {test_csv} hold the same beats; expected one file to train on, one to test")
+    if unknown := sorted(set(second.class_name) - set(first.class_name)):
+        raise UsageError(f"class {', '.join(unknown)} is in {test_csv} and not in {train_csv}; expected it in both")
     rest = beatwise_split(first.label, seed=seed, test=0.05, val=0.0)
     tested = np.arange(len(first), len(first) + len(second))
-    both = concatenate([first, second])
+    both = replace(concatenate([first, second]), sha256={"train_csv": train_sha, "test_csv": test_sha})
     return both, Split(rest.train, rest.test, tested).check(len(both))
 
 

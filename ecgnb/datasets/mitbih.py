@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from ecgnb.datasets import synthetic
 from ecgnb.datasets.beats import Beats, concatenate
 from ecgnb.datasets.cache import cached
-from ecgnb.datasets.cut import cut_beats
+from ecgnb.datasets.cut import check_window, cut_beats
 from ecgnb.datasets.fetch import DATASETS, fetch
 from ecgnb.datasets.records import Record, read_record
 from ecgnb.errors import DataError, UsageError
@@ -47,9 +50,9 @@ def load_records(names: Sequence[str] = RECORDS, *, data: str = "auto") -> list[
     Parameters
     ----------
     names : sequence of str
-        Some of `RECORDS`.
+        Some of `RECORDS`, each once.
     data : {"auto", "real", "synthetic"}
-        As for `load_mitdb`, but for the note.
+        As for `load_mitdb`; `Record.source` says what they are.
 
     Raises
     ------
@@ -58,7 +61,16 @@ def load_records(names: Sequence[str] = RECORDS, *, data: str = "auto") -> list[
     DataError
         Where the data cannot be had, or a record cannot be read.
     """
-    return _load_records(names, data)[0]
+    names = _check(names, data)
+    if data != "synthetic":
+        try:
+            return _read_all(fetch("mitdb"), names, "real")
+        except DataError:
+            if data == "real":
+                raise
+    with tempfile.TemporaryDirectory() as temporary:
+        synthetic.write_mitdb(Path(temporary), names, paced=PACED)
+        return _read_all(Path(temporary), names, "synthetic")
 
 
 def load_mitdb(
@@ -91,59 +103,51 @@ def load_mitdb(
     UsageError, DataError
         As `load_records` and `cut_beats` do.
     """
-    _check(records, data)
-    window = dict(before=before, after=after, fs=fs, lead=lead)
+    names = _check(records, data)
+    before, after, fs = check_window(before, after, fs)
+    window: dict[str, Any] = dict(before=before, after=after, fs=fs, lead=str(lead))
 
-    def build(kind: str) -> Beats:
-        found, source, note = _load_records(records, kind)
+    def build(found: list[Record]) -> Beats:
+        if not any(lead in record.leads for record in found):
+            known = sorted({name for record in found for name in record.leads})
+            raise UsageError(f"lead={lead!r} is in none of these records; they have: {', '.join(known)}")
         with ThreadPoolExecutor(2) as pool:
-            parts = list(pool.map(lambda record: cut_beats(record, **window), found))  # type: ignore[arg-type]
-        sha256 = _files_sha256(records) if source == "real" else {}
-        return replace(concatenate([replace(part, name="mitdb", source=source) for part in parts]),
-                       sha256=sha256, note=note)  # fmt: skip
+            parts = list(pool.map(lambda record: cut_beats(record, **window), found))
+        sha256 = _files_sha256(names) if found[0].source == "real" else {}
+        return replace(concatenate([replace(part, name="mitdb") for part in parts]), sha256=sha256)
 
-    if data == "synthetic":
-        return build(data)
-    key = dict(files=_files_sha256(records), records=list(records), code=_code_sha256(), **window)
-    try:
-        return cached(key, lambda: build("real"))
-    except DataError:
-        if data == "real":
-            raise
-        return build("auto")
-
-
-def _check(names: Sequence[str], data: str) -> None:
-    if data not in ("auto", "real", "synthetic"):
-        raise UsageError(f"data is {data!r}; expected 'auto', 'real' or 'synthetic'")
-    if isinstance(names, str) or not len(names):
-        raise UsageError(f"records is {names!r}; expected a list of record names, such as ['100', '101']")
-    for name in names:
-        if name not in RECORDS:
-            raise UsageError(
-                f"record {name!r} is not in mitdb ({len(RECORDS)} records: {RECORDS[0]} ... {RECORDS[-1]})"
-            )
-
-
-def _load_records(names: Sequence[str], data: str) -> tuple[list[Record], str, str]:
-    """Return records, their source, and why they are synthetic where that was not asked for."""
-    _check(names, data)
     note = ""
     if data != "synthetic":
+        key = dict(files=_files_sha256(names), records=names, code=_code_sha256(), **window)
         try:
-            return _read_all(fetch("mitdb"), names), "real", ""
+            return cached(key, lambda: build(load_records(names, data="real")))
         except DataError as fault:
             if data == "real":
                 raise
             note = str(fault)
-    with tempfile.TemporaryDirectory() as temporary:
-        synthetic.write_mitdb(Path(temporary), names, paced=PACED)
-        return _read_all(Path(temporary), names), "synthetic", note
+    return replace(build(load_records(names, data="synthetic")), note=note)
 
 
-def _read_all(folder: Path, names: Sequence[str]) -> list[Record]:
+def _check(names: Sequence[str], data: str) -> list[str]:
+    if data not in ("auto", "real", "synthetic"):
+        raise UsageError(f"data is {data!r}; expected 'auto', 'real' or 'synthetic'")
+    if isinstance(names, str) or not isinstance(names, Iterable) or not (names := list(names)):
+        raise UsageError(f"records is {names!r}; expected a list of record names, such as ['100', '101']")
+    for name in names:
+        if not isinstance(name, str):
+            raise UsageError(f"record {name!r} is no text; expected names such as '100'")
+        if name not in RECORDS:
+            raise UsageError(
+                f"record {name!r} is not in mitdb ({len(RECORDS)} records: {RECORDS[0]} ... {RECORDS[-1]})"
+            )
+    if twice := [name for name, n in Counter(names).items() if n > 1]:
+        raise UsageError(f"record {twice[0]!r} is asked for twice; expected each once")
+    return names
+
+
+def _read_all(folder: Path, names: Sequence[str], source: str) -> list[Record]:
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda name: read_record(folder, name), names))
+        return list(pool.map(lambda name: read_record(folder, name, source=source), names))
 
 
 def _files_sha256(names: Sequence[str]) -> dict[str, str]:
@@ -155,8 +159,8 @@ def _files_sha256(names: Sequence[str]) -> dict[str, str]:
 
 @cache
 def _code_sha256() -> str:
-    """Return a hash of the code between the files and the beats, so that a change of it leaves old caches behind."""
+    """Return a hash of the code between files and beats, so that a change of it leaves old caches behind."""
     here = Path(__file__).parent
-    return hashlib.sha256(
-        b"".join((here / f"{name}.py").read_bytes() for name in ("records", "cut", "beats"))
-    ).hexdigest()
+    code = b"".join((here / f"{name}.py").read_bytes() for name in ("records", "cut", "mitbih", "beats", "cache"))
+    libraries = "".join(f"{name} {version(name)}\n" for name in ("wfdb", "scipy", "numpy"))
+    return hashlib.sha256(code + libraries.encode()).hexdigest()

@@ -20,6 +20,9 @@ AAMI = {
 }
 
 
+IN_MV = {"mV": 1.0, "uV": 1e-3, "µV": 1e-3, "V": 1e3}
+
+
 @dataclass(frozen=True, eq=False)
 class Record:
     """A recording and every annotation of it, beats and other marks alike.
@@ -37,6 +40,7 @@ class Record:
         Where each annotation stands; for a beat, its R peak.
     mark_symbol : (n_marks,) str array
         What it says: a beat's type, a change of rhythm ("+"), a change of signal quality ("~"), ...
+    source : {"real", "synthetic"}
     """
 
     name: str
@@ -45,6 +49,7 @@ class Record:
     fs: float
     mark_sample: NDArray[np.int64]
     mark_symbol: NDArray[np.str_]
+    source: str = "real"
 
     @property
     def is_beat(self) -> NDArray[np.bool_]:
@@ -66,7 +71,7 @@ class Record:
         return name if name in self.leads else self.leads[0]
 
 
-def read_record(folder: str | Path, name: str, *, annotator: str = "atr") -> Record:
+def read_record(folder: str | Path, name: str, *, annotator: str = "atr", source: str = "real") -> Record:
     """Read one WFDB record with its annotations.
 
     Parameters
@@ -76,21 +81,27 @@ def read_record(folder: str | Path, name: str, *, annotator: str = "atr") -> Rec
         Name of the record, without an ending.
     annotator : str
         Ending of the annotation file.
+    source : {"real", "synthetic"}
+        What `Record.source` shall say.
 
     Raises
     ------
     DataError
-        Where a file is missing or damaged, a signal does not add up to the checksum in the header, or no annotation
-        marks a beat.
+        Where a file is missing or damaged, a signal does not add up to the checksum in the header, the header asks for
+        more than this course reads (several segments, several rates, skew, other units), or no annotation marks a beat.
     """
     base = Path(folder) / name
     for ending in ("hea", annotator):
         if not base.with_name(f"{name}.{ending}").is_file():
             raise DataError(f"record {name!r} in {folder} lacks {name}.{ending}; expected a header, a signal and marks")
     try:
+        header = wfdb.rdheader(str(base))
+        _check_header(header, name)
         raw = wfdb.rdrecord(str(base), physical=False)
         marks = wfdb.rdann(str(base), annotator)
-        signal = raw.dac(return_res=32)
+        signal = raw.dac(return_res=32) * np.array([IN_MV[unit] for unit in raw.units], dtype=np.float32)
+    except DataError:
+        raise
     except FileNotFoundError as fault:
         raise DataError(f"record {name!r} in {folder} lacks {Path(str(fault.filename)).name}") from None
     except Exception as fault:  # wfdb raises whatever a damaged file happens to trip
@@ -100,20 +111,37 @@ def read_record(folder: str | Path, name: str, *, annotator: str = "atr") -> Rec
     record = Record(
         name=name,
         signal=signal,
-        leads=tuple(raw.sig_name),
+        leads=tuple(lead or f"signal {position}" for position, lead in enumerate(raw.sig_name)),
         fs=float(raw.fs),
         mark_sample=np.asarray(marks.sample, dtype=np.int64),
         mark_symbol=np.asarray(marks.symbol, dtype=np.str_),
+        source=source,
     )
     if not record.is_beat.any():
         raise DataError(f"record {name!r} has no beat in {name}.{annotator}; expected one annotation a beat")
-    outside = record.r_sample >= len(signal)
-    if outside.any():
+    r, end = record.r_sample, len(signal)
+    if (np.diff(r) <= 0).any() or r[0] < 0:
+        raise DataError(f"record {name!r}: its beats are not marked in order of time, each once; the marks are damaged")
+    if (late := int((r >= end).sum())) > len(r) // 100:
         raise DataError(
-            f"record {name!r}: {outside.sum()} beats are marked after the signal's end ({len(signal)} samples); "
+            f"record {name!r}: {late} beats are marked after the signal's end ({end} samples); "
             "the signal looks cut off, or the marks belong to another record"
         )
     return record
+
+
+def _check_header(header: wfdb.Record | wfdb.MultiRecord, name: str) -> None:
+    """Refuse what this course does not read, rather than read it wrongly."""
+    if isinstance(header, wfdb.MultiRecord):
+        raise DataError(f"record {name!r} has several segments; expected one signal from start to end")
+    if not header.sig_name or not header.fs or header.fs <= 0:
+        raise DataError(
+            f"record {name!r} has {header.n_sig} signals at {header.fs} Hz; expected one or more, above 0 Hz"
+        )
+    if any((samples or 1) != 1 for samples in header.samps_per_frame) or any(header.skew):
+        raise DataError(f"record {name!r} has signals of several rates, or shifted ones; expected one rate and no skew")
+    if unknown := sorted({str(unit) for unit in header.units if unit not in IN_MV}):
+        raise DataError(f"record {name!r} is in {', '.join(unknown)}; expected one of: {', '.join(IN_MV)}")
 
 
 def _check_sums(raw: wfdb.Record, name: str) -> None:

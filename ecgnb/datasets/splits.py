@@ -51,7 +51,7 @@ class Split:
             for rows in held.values():
                 here = set(np.unique(whose[rows]).tolist())
                 if both := seen & here:
-                    raise UsageError(f"patients on both sides of the split: {', '.join(sorted(both))}")
+                    raise UsageError(f"patients on both sides of the split: {', '.join(sorted(map(str, both)))}")
                 seen |= here
         return self
 

@@ -147,9 +147,11 @@ def load_pretrained(name: str) -> nn.Module:
         For a name that has no weights.
     """
     folder = files("ecgnb.models").joinpath("weights")
-    known = sorted(entry.name.removesuffix(".pth") for entry in folder.iterdir() if entry.name.endswith(".pth"))
+    files_there = folder.iterdir() if folder.is_dir() else iter(())
+    known = sorted(entry.name.removesuffix(".pth") for entry in files_there if entry.name.endswith(".pth"))
     if name not in known:
-        raise ModelError(f"there are no pretrained weights of {name!r}; there are some of: {', '.join(known)}")
+        there = f"there are some of: {', '.join(known)}" if known else "make some with: make weights"
+        raise ModelError(f"there are no pretrained weights of {name!r}; {there}")
     with as_file(folder.joinpath(f"{name}.pth")) as path:
         model, recipe = load(path)
     model.recipe = recipe  # type: ignore[assignment]

@@ -31,6 +31,7 @@ class CNNLSTM(nn.Module):
             raise ModelError(f"n_samples={n_samples}, n_classes={n_classes}; expected at least 8 samples and 2 classes")
         if not (0 <= dropout < 1 and 0 <= head_dropout < 1):
             raise ModelError(f"dropout={dropout}, head_dropout={head_dropout}; expected shares within [0, 1)")
+        self.n_samples = n_samples
         # A beat is an image one pixel high: PyTorch's fast channels-last kernels exist for images alone. The order
         # pool, ReLU gives what ReLU, pool gives, on half the samples.
         self.blocks = nn.Sequential(
@@ -53,7 +54,10 @@ class CNNLSTM(nn.Module):
 
     def forward(self, signal: Tensor) -> Tensor:
         """Give a score for each class: (n, n_samples), (n, 1, n_samples) or (n, n_samples, 1) to (n, n_classes)."""
-        image = signal.reshape(len(signal), 1, 1, -1)
+        n = len(signal)
+        if signal.shape not in ((n, self.n_samples), (n, 1, self.n_samples), (n, self.n_samples, 1)):
+            raise ModelError(f"beats of shape {tuple(signal.shape)}; expected (n, {self.n_samples}), with one lead")
+        image = signal.reshape(n, 1, 1, self.n_samples)
         maps = self.blocks(image)[:, :, 0]  # (n, 128, n_samples / 8)
         _, (last, _) = self.lstm(maps.transpose(1, 2))  # (2, n, 64): the forward and the backward reading
         return self.head(torch.cat([last[0], last[1]], dim=1))
