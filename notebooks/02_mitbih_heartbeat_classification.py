@@ -636,9 +636,8 @@ def inputs(probability, beats):
 
 
 ds1_inputs = inputs(held_out, ds1)
-candidates = {f"{kind}, {choice}": (fuser, choice)
-              for kind, fuser in {"logistic regression": regression, "boosted trees": trees}.items()
-              for choice in ds1_inputs}  # fmt: skip
+fusers = {"logistic regression": regression, "boosted trees": trees}
+candidates = {f"{k}, {choice}": (f, choice) for k, f in fusers.items() for choice in ds1_inputs}
 
 # %%
 guesses = {name: np.zeros(len(ds1), int) for name in candidates}
