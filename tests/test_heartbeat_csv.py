@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecgnb.datasets import load_heartbeat_csv, load_heartbeat_csvs
-from ecgnb.errors import DataError
+from ecgnb.errors import DataError, UsageError
 
 
 def rows(n=50):
@@ -28,6 +28,25 @@ def test_a_pair_keeps_its_own_division(tmp_path):
     beats, split = load_heartbeat_csvs(tmp_path / "train.csv", tmp_path / "test.csv", seed=0)
     assert split.test.tolist() == list(range(200, 250)) and len(split.train) + len(split.val) == 200
     assert beats.label[split.test].tolist() == [row % 5 for row in range(50)]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\n\n", "\r\n\r\n", ""])
+def test_line_ends(tmp_path, ending):
+    text = "\n".join(",".join(cells) for cells in rows()) + ending
+    (tmp_path / "beats.csv").write_bytes(text.encode())
+    assert len(load_heartbeat_csv(tmp_path / "beats.csv")) == 50
+
+
+def test_pairs_that_are_refused(tmp_path):
+    write(tmp_path / "a.csv", rows(200)), write(tmp_path / "b.csv", rows(200))
+    with pytest.raises(UsageError, match="hold the same beats"):
+        load_heartbeat_csvs(tmp_path / "a.csv", tmp_path / "b.csv", seed=0)
+    write(tmp_path / "b.csv", [row for row in rows(200) if row[-1].startswith(("0", "1"))])
+    with pytest.raises(UsageError, match=r"class F, Q, V is in .*a\.csv and not in .*b\.csv"):
+        load_heartbeat_csvs(tmp_path / "b.csv", tmp_path / "a.csv", seed=0)
+    for pair in ((tmp_path / "a.csv", ""), ("", tmp_path / "a.csv")):
+        with pytest.raises(UsageError, match="expected both files, or neither"):
+            load_heartbeat_csvs(*pair, seed=0)
 
 
 def with_header(table):

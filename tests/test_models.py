@@ -79,6 +79,12 @@ def test_cnn_lstm_takes_three_forms_of_input(n, n_samples, n_classes):
         torch.testing.assert_close(model(form), scores)
 
 
+@pytest.mark.parametrize("shape", [(2, 300), (2, 20), (2, 2, 187), (2, 187, 2), (187,)])
+def test_beats_of_another_shape(shape):
+    with pytest.raises(ModelError, match=r"expected \(n, 187\), with one lead"):
+        models.create("cnn_lstm", n_samples=187)(torch.zeros(shape))
+
+
 def test_cnn_lstm_is_the_network_it_says_it_is():
     """The same numbers from a plain version: Conv1d, ReLU before pooling."""
     torch.manual_seed(0)

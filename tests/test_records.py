@@ -21,6 +21,7 @@ from ecgnb.datasets import (
     cut_beats,
     load_mitdb,
     load_records,
+    mitbih,
     patient_of,
     read_record,
     rr_features,
@@ -165,6 +166,9 @@ def test_ratios_look_back_only():
         (dict(before=-1, after=5), "expected a window of at least one sample"),
         (dict(before=1, after=0), "expected a window of at least one sample"),
         (dict(before=5, after=5, fs=0), "expected samples per second above 0"),
+        (dict(before=5.0, after=5), "expected two whole numbers and a rate"),
+        (dict(before=5, after=5, fs="fast"), "expected two whole numbers and a rate"),
+        (dict(before=5, after=5, fs=249.97), "not a simple share of the record's 250 Hz"),
     ],
 )
 def test_windows_that_are_refused(arguments, message):
@@ -241,6 +245,54 @@ def test_marks_of_a_longer_record(folder):
         read_record(folder, "100")
 
 
+@pytest.mark.parametrize(
+    ("samples", "symbols"),
+    [([50, 50, 900], "NNN"), ([900, 50], "NN"), ([-5, 50], "NN")],
+    ids=["twice", "order", "early"],
+)
+def test_marks_out_of_order(folder, monkeypatch, samples, symbols):
+    marks = type("Marks", (), {"sample": samples, "symbol": list(symbols)})
+    monkeypatch.setattr("wfdb.rdann", lambda *_: marks)
+    with pytest.raises(DataError, match="not marked in order of time, each once"):
+        read_record(folder, "100")
+
+
+def test_a_single_mark_past_the_end_costs_one_beat(folder):
+    """As in record 860 of the supraventricular database."""
+    r = np.arange(100, 7100, 30)
+    wfdb.wrann("100", "atr", np.r_[r, 7200], ["N"] * (len(r) + 1), write_dir=str(folder))
+    beats = cut_beats(read_record(folder, "100"), 20, 20)
+    assert len(beats) == len(r) and beats.dropped["too near the end of the record"] == 1
+
+
+def change_header(folder, before, after):
+    path = folder / "100.hea"
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("/mV", "/mmHg", "record '100' is in mmHg; expected one of: mV"),
+        ("100.dat 212", "100.dat 212x2", "expected one rate and no skew"),
+        ("100.dat 212", "100.dat 212:3", "expected one rate and no skew"),
+        ("100 2 360", "100 2 0", "2 signals at 0.* expected one or more, above 0 Hz"),
+        ("100 2 360", "100/2 2 360", "record '100'"),
+    ],
+)
+def test_headers_that_ask_for_more_than_we_read(folder, before, after, message):
+    change_header(folder, before, after)
+    with pytest.raises(DataError, match=message):
+        read_record(folder, "100")
+
+
+def test_microvolts_are_read_as_such(folder):
+    whole = read_record(folder, "100").signal
+    change_header(folder, "/mV", "/uV")
+    np.testing.assert_allclose(read_record(folder, "100").signal, whole / 1000, rtol=1e-5)
+
+
 def test_one_lead_missing_values_and_another_rate(tmp_path):
     signal = np.sin(np.arange(5000) / 20)[:, None]
     signal[1000:1010] = np.nan
@@ -257,9 +309,18 @@ def test_one_lead_missing_values_and_another_rate(tmp_path):
 def test_unknown_records(load):
     with pytest.raises(UsageError, match=r"record '999' is not in mitdb \(48 records: 100 \.\.\. 234\)"):
         load(["100", "999"])
-    for nothing in ([], "100"):
+    for nothing in ([], "100", None):
         with pytest.raises(UsageError, match="expected a list of record names"):
             load(nothing)
+    with pytest.raises(UsageError, match="record 100 is no text"):
+        load([100])
+    with pytest.raises(UsageError, match="record '100' is asked for twice"):
+        load(["100", "101", "100"])
+
+
+def test_a_lead_that_no_record_has():
+    with pytest.raises(UsageError, match="lead='mlii' is in none of these records; they have: MLII, V1"):
+        load_mitdb("synthetic", records=["100"], lead="mlii")
 
 
 # Loading and the cache
@@ -278,7 +339,9 @@ def test_without_data_auto_falls_back_and_says_so(data_dir, monkeypatch):
         raise DataError("no network")
 
     monkeypatch.setattr("ecgnb.datasets.mitbih.fetch", nothing)
-    assert load_mitdb("auto", records=["100"]).note == "no network"
+    fallback = load_mitdb("auto", records=["100"])
+    assert fallback.note == "no network" and fallback.source == "synthetic"
+    assert load_records(["100"])[0].source == "synthetic", "a record says what it is"
     with pytest.raises(DataError, match="no network"):
         load_mitdb("real", records=["100"])
     with pytest.raises(UsageError, match="expected 'auto', 'real' or 'synthetic'"):
@@ -309,7 +372,16 @@ def test_cache_gives_back_what_was_built(counted, data_dir):
     assert len(calls) == 2, "another key, another file"
 
 
-@pytest.mark.parametrize("damage", [lambda c: c[: len(c) // 2], lambda c: b"", lambda c: c[:5000] + b"\0\1" + c[5002:]])
+def flip(byte):
+    def damage(content):
+        content = bytearray(content)
+        content[byte] ^= 0xFF
+        return bytes(content)
+
+    return damage
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[: len(c) // 2], lambda c: b"", flip(5000)])
 def test_a_damaged_cache_is_built_anew(counted, data_dir, damage):
     calls, load = counted
     whole = load(a=1)
@@ -318,6 +390,51 @@ def test_a_damaged_cache_is_built_anew(counted, data_dir, damage):
     assert (load(a=1).signal == whole.signal).all() and len(calls) == 2
     load(a=1)
     assert len(calls) == 2, "and is whole again"
+
+
+@pytest.mark.parametrize("byte", [0, 4, 6, 8, 14, 18, 26, 28, 30, 40, 60, -1, -6, -12, -22, -60, -70, -100])
+def test_no_flipped_byte_does_harm(counted, data_dir, byte):
+    """Some bytes of a zip file are never looked at; others raise almost anything in zipfile and NumPy."""
+    _, load = counted
+    whole = load(a=1)
+    (path,) = (data_dir / "cache").glob("*.npz")
+    path.write_bytes(flip(byte)(path.read_bytes()))
+    again = load(a=1)
+    assert (again.signal == whole.signal).all() and (again.label == whole.label).all()
+
+
+def test_every_argument_has_a_file_of_its_own(data_dir, monkeypatch):
+    built = []
+
+    def made_up(names, data):
+        built.append(names)
+        return synthetic_only(names, data="synthetic")
+
+    synthetic_only = mitbih.load_records
+    monkeypatch.setattr(mitbih, "load_records", made_up)
+    first = dict(records=["100", "101"], before=20, after=30, fs=125, lead="MLII")
+    changes = [{}, {"records": ["101", "100"]}, {"before": 21}, {"after": 31}, {"fs": 180}, {"lead": "V1"}]
+    for number, change in enumerate(changes, start=1):
+        load_mitdb("real", **(first | change))
+        assert len(built) == number
+    load_mitdb("real", **(first | {"before": np.int64(20), "fs": np.float32(125)}))
+    assert len(built) == len(changes), "the same numbers in another type"
+    monkeypatch.setattr(mitbih, "_code_sha256", lambda: "other code")
+    load_mitdb("real", **first)
+    assert len(built) == len(changes) + 1
+
+
+def test_a_file_in_use_stays(counted, data_dir):
+    calls, load = counted
+    for number in range(cache.KEEP):
+        load(a=number)
+        for path in (data_dir / "cache").glob("*.npz"):
+            os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 10))
+    load(a=0)
+    load(a="new")
+    assert len(calls) == cache.KEEP + 1
+    load(a=0)
+    assert len(calls) == cache.KEEP + 1, "it was read lately, so another one went"
 
 
 def test_old_cache_files_go(counted, data_dir):
@@ -346,4 +463,4 @@ def test_runs_side_by_side(real_mitdb, tmp_path):
         for _ in range(4)
     ]
     assert len({job.communicate(timeout=120)[0] for job in jobs}) == 1 and not any(job.returncode for job in jobs)
-    assert len(list((data / "cache").iterdir())) == 1
+    assert [path.suffix for path in (data / "cache").iterdir()] == [".npz"], "and nothing half-written"

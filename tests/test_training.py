@@ -121,6 +121,38 @@ def test_sample_weight_decides_what_is_seen():
     assert set(rows) == {3, 7} and 0.7 < rows.count(7) / len(rows) < 0.8, "in proportion to the weights"
 
 
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (torch.ones(10), "expected a tensor of 64 weights"),
+        ([1.0] * 64, "expected a tensor of 64 weights"),
+        (torch.zeros(64), "some of them above 0"),
+        (-torch.ones(64), "finite weights of at least 0"),
+        (torch.full((64,), float("nan")), "finite weights of at least 0"),
+    ],
+)
+def test_sample_weights_that_are_refused(weight, message):
+    with pytest.raises(UsageError, match=message):
+        fit_it(autoencoder(), sample_weight=weight)
+
+
+def test_tensors_of_unequal_length():
+    with pytest.raises(UsageError, match="the tensors have 64, 63 rows; expected as many in each"):
+        fit(autoencoder(), (X, X[1:]), None, l1_loss, epochs=1)
+    with pytest.raises(UsageError, match="weight_decay=-1; expected a number of at least 0"):
+        fit_it(autoencoder(), weight_decay=-1)
+
+
+def test_the_loss_moves_to_the_device():
+    """A loss that holds weights must be where the model is: on a GPU, too."""
+    loss = nn.CrossEntropyLoss(torch.ones(2))
+    moved = []
+    loss.to = lambda device: moved.append(device) or loss
+    label = (X[:, 0] > 0).long()
+    fit(nn.Linear(20, 2), (X, label), None, loss, epochs=1, verbose=False)
+    assert moved == [torch.device("cpu")] or moved == [torch.device("cuda")]
+
+
 def test_without_validation_the_last_weights_stay():
     model, states = autoencoder(), []
     history = fit(
