@@ -288,7 +288,7 @@ SHA-256 of the list of the database's files: `{digest}`.
 
 {chr(10).join(_table(rows))}
 
-**Limits.** For learning and research, not for diagnosis. It misses many S beats of new patients and nearly all F beats;
+**Limits.** For learning and research, not for diagnosis. It misses most S and F beats of new patients;
 Q cannot be judged from seven beats. Its 21 training patients were recorded in Boston between 1975 and 1979. Other
 leads, paced rhythms, children and noisy signals were not tested.
 """

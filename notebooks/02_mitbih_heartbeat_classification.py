@@ -33,6 +33,7 @@
 #
 # > **About this lesson.**
 # > <!-- times:start -->
+# > *Reading:* about 20 minutes. *Running*, as measured on cpu, 2 threads: default 13.1 min.
 # > <!-- times:end -->
 # >
 # > *Data:* the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0): 48 recordings of half an hour, two leads,
