@@ -1,6 +1,7 @@
 """What several test files share: a private data folder, synthetic beats, and a faulty publisher on loopback."""
 
 import contextlib
+import json
 import os
 import re
 import threading
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from ecgnb import authoring
 from ecgnb.datasets import fetch, load_ecg5000, load_records
 from ecgnb.errors import DataError
+from ecgnb.lessons import execute, find
+from ecgnb.runs import read_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ["ECGNB_HEADLESS"] = "1"
@@ -41,6 +45,15 @@ def real_mitdb():
 @pytest.fixture(scope="session")
 def synthetic_records():
     return load_records(data="synthetic")
+
+
+def run_on_real_data(number, folder, **parameters):
+    """Return the record of a run on real data, and the committed record of the default run."""
+    record = read_metrics(execute(find(number), {"data": "real"} | parameters, output_dir=folder / "run"))
+    committed = json.loads(authoring.results_path(find(number), "default").read_text())
+    assert record["data"] == committed["data"], "the same files"
+    assert record["metrics"]["baselines"] == pytest.approx(committed["metrics"]["baselines"], abs=1e-3)
+    return record["metrics"], committed["metrics"]
 
 
 @pytest.fixture(scope="session")

@@ -83,6 +83,16 @@ def test_wfdbs_beat_symbols_all_have_a_class():
     assert beats - {"!"} == set(AAMI)
 
 
+def test_what_lesson_02_says_of_record_232(real_mitdb):
+    """Half of all S beats; the beat before lies 0.7 s away, outside the window, and closer than many normal ones."""
+    beats = load_mitdb("real")
+    s, here = beats.class_name == "S", beats.record == "232"
+    assert 0.45 < here[s].mean() < 0.55
+    assert 0.7 < np.median(beats.rr[s & here, 0]) < 0.8
+    assert (beats.rr[s & here, 0] < 0.6).mean() < 0.01 < 0.8 < (beats.rr[s & ~here, 0] < 0.6).mean()
+    assert (beats.rr[beats.class_name == "N", 0] < 0.73).mean() > 0.3
+
+
 # What cut_beats does, on records made by hand
 
 
