@@ -148,7 +148,10 @@ def patient_folds(
     if not 2 <= n_folds <= n_patients:
         raise UsageError(f"{n_folds} folds of {n_patients} patients; expected between 2 folds and one a patient")
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    return list(folds.split(np.zeros(len(np.asarray(label))), label, patient))
+    try:
+        return list(folds.split(np.zeros(len(np.asarray(label))), label, patient))
+    except ValueError as fault:
+        raise UsageError(f"cannot make {n_folds} folds of these beats: {fault}") from None
 
 
 def one_class_split(
