@@ -188,6 +188,18 @@ def test_what_lesson_01_says_of_its_search():
     assert max(steps) < min(row["spread"] for row in rows), "no step is larger than the spread"
 
 
+def test_what_lesson_02_says_of_its_search():
+    """Eight epochs are ahead of the default four by less than the spread."""
+    full = read_json(authoring.results_path(LESSONS[1], "full"))
+    assert full["code_sha256"] == authoring.code_sha256(jupytext.read(LESSONS[1].script)), "run: make full"
+    rows = full["metrics"]["search"]
+    defaults = {name: parameter.default for name, parameter in parameters(LESSONS[1]).items()}
+    wanted = {"epochs": defaults["patient_epochs"], "learning rate": defaults["lr"], "samples before R": 75}
+    (chosen,) = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+    assert rows[0]["epochs"] == 8 and rows[1] == chosen
+    assert rows[0]["macro F1, N S V"] - chosen["macro F1, N S V"] < chosen["spread"]
+
+
 @pytest.fixture(scope="module", params=LESSONS, ids=lambda lesson: lesson.number)
 def smoke(request, tmp_path_factory):
     """A lesson executed in smoke size, from a foreign working directory."""
