@@ -155,14 +155,14 @@ def lesson_text(lesson: Lesson) -> str:
     """Return the lesson's source with its generated passages filled in from the recorded runs."""
     text = lesson.script.read_text(encoding="utf-8")
     results = _results(lesson)
+    rows = results.get("full", {}).get("metrics", {}).get("search", [])
+    text = _fill(text, "search", _table(rows) if rows else [], "# ")  # first: its words are read, too
     prose = "\n".join(c.source for c in jupytext.reads(text, fmt="py:percent").cells if c.cell_type == "markdown")
     minutes = 5 * max(1, round(len(prose.split()) / WORDS_PER_MINUTE / 5))
     times = " · ".join(f"{profile} {_duration(found['seconds']['total'])}" for profile, found in results.items())
     devices = ", ".join(sorted({found["device"] for found in results.values()}))
     lines = [f"*Reading:* about {minutes} minutes. *Running*, as measured on {devices}: {times}."]
-    text = _fill(text, "times", lines, "# > ")
-    rows = results.get("full", {}).get("metrics", {}).get("search", [])
-    return _fill(text, "search", _table(rows) if rows else [], "# ")
+    return _fill(text, "times", lines, "# > ")
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:

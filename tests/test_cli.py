@@ -113,7 +113,10 @@ def test_a_folder_for_runs_that_cannot_be_made():
 def test_an_interrupted_run(tmp_path):
     folder = tmp_path / "run"
     arguments = ["run", "01", "--profile", "smoke", "-p", f"output_dir={folder}"]
-    process = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests run in the background ignore Ctrl-C
+    )  # fmt: skip
     deadline = time.monotonic() + 120
     while not (folder / "figures").is_dir() and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -145,6 +145,14 @@ def test_pretrained_weights_do_what_their_card_says(real_mitdb):
     assert classification.macro_f1(range(3))(found) == pytest.approx(recorded["macro_f1"], abs=0.005)
 
 
+def test_bf16_names_the_same_beats(real_mitdb):
+    model, ds2 = models.load_pretrained("cnn_lstm"), load_mitdb("real", records=DS2)
+    some = torch.from_numpy(ds2[::20].zscored().signal)
+    single, half = (predict(model, some, bf16=flag).softmax(dim=1) for flag in (False, True))
+    assert (single.argmax(dim=1) == half.argmax(dim=1)).float().mean() > 0.995
+    assert (single - half).abs().mean() < 0.005
+
+
 def test_weights_of_another_architecture(tmp_path):
     content = torch.load(files("ecgnb.models") / "weights" / "cnn_lstm.pth", weights_only=True)
     torch.save(
