@@ -52,7 +52,7 @@ def plot_beats_by_class(beats: Beats, *, per_class: int = 25, seed: int = 0) -> 
         axis.plot(beats.signal[some].T, color=CLASS_COLOURS[name], alpha=0.2, linewidth=0.7)
         axis.plot(beats.signal[rows].mean(axis=0), color=CLASS_COLOURS[name])
         axis.set(title=f"{name}\n{len(rows):,} beats", xlabel="sample")
-    axes[0, 0].set_ylabel("amplitude (z-score)")
+    axes[0, 0].set_ylabel(f"amplitude ({beats.unit})")
     return figure
 
 

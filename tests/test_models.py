@@ -138,6 +138,9 @@ def test_pretrained_weights_do_what_their_card_says(real_mitdb):
     card = (files("ecgnb.models") / "weights" / "cnn_lstm.md").read_text()
     assert authoring.model_card(find("02")) == card, "run: make weights"
     recorded = json.loads(authoring.results_path(find("02"), "default").read_text())["metrics"]["splits"]["patient"]
+    assert max(recorded["per_class"][name]["recall"] for name in "SF") < 0.5, (
+        "it misses most S and F beats, says the card"
+    )
     model, ds2 = models.load_pretrained("cnn_lstm"), load_mitdb("real", records=DS2)
     predicted = predict(model, torch.from_numpy(ds2.zscored().signal), bf16=True).argmax(dim=1).numpy()
     found = classification.confusion_by_record(ds2.label, predicted, ds2.record, 5).sum(axis=0)
