@@ -12,7 +12,7 @@ run: $(VENV)/.notebooks  ## execute lesson 01, or that of LESSON=02
 	$(BIN)/ecgnb run $(or $(LESSON),01)
 
 test: lint  ## everything CI checks
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -218,9 +218,10 @@ def _result_lines(lesson: Lesson, found: dict[str, dict[str, Any]]) -> list[str]
         cells = []
         for run in columns.values():
             low, high = run["metrics"].get(f"{name}_interval", (None, None))
-            interval = f" ({low:.3f} to {high:.3f})" if low is not None else ""
             value = run["metrics"][name]
-            cells.append((f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}") + interval)
+            digits = 5 if 0 < abs(value) < 0.01 else 3  # an error in mV² may be that small
+            interval = f" ({low:.{digits}f} to {high:.{digits}f})" if low is not None else ""
+            cells.append((f"{value:.{max(digits, 4)}f}" if abs(value) < 100 else f"{value:,.0f}") + interval)
         lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
     for name in next(iter(columns.values()))["metrics"].get("baselines", {}):
         cells = []

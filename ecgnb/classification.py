@@ -80,7 +80,7 @@ def _ratio(part: Any, whole: Any) -> Any:
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)
 
 
-def resample_records(matrices: NDArray[np.int64], *, n_resamples: int = 1000, seed: int = 0) -> NDArray[Any]:
+def resample_records(matrices: NDArray[Any], *, n_resamples: int = 1000, seed: int = 0) -> NDArray[Any]:
     """Return the confusion matrices of `n_resamples` tests, each of as many records drawn with replacement.
 
     The same seed draws the same records, so two models that were tested on the same beats can be compared pair by pair.
@@ -94,13 +94,13 @@ def resample_records(matrices: NDArray[np.int64], *, n_resamples: int = 1000, se
     return np.concatenate(drawn).reshape(n_resamples, *matrices.shape[1:])
 
 
-def estimate(matrices: NDArray[np.int64], statistic: Statistic, *, seed: int = 0) -> Estimate:
+def estimate(matrices: NDArray[Any], statistic: Statistic, *, seed: int = 0) -> Estimate:
     """Return a statistic of the summed confusion matrix, with its 95 % interval over records.
 
     Parameters
     ----------
-    matrices : (n_records, n_classes, n_classes) array
-        As `confusion_by_record` gives them.
+    matrices : (n_records, n, m) array
+        As `confusion_by_record` gives them, or `histogram_by_record` or `totals_by_record` of `evaluation`.
     statistic : callable
         Of one matrix, or of many along the first axes, such as `accuracy`.
     """
@@ -109,15 +109,22 @@ def estimate(matrices: NDArray[np.int64], statistic: Statistic, *, seed: int = 0
     return Estimate(float(statistic(matrices.sum(axis=0))), float(low), float(high))
 
 
-def difference(one: NDArray[np.int64], other: NDArray[np.int64], statistic: Statistic, *, seed: int = 0) -> Estimate:
+def difference(one: NDArray[Any], other: NDArray[Any], statistic: Statistic, *, seed: int = 0) -> Estimate:
     """Return a statistic of one model minus another's on the same beats, by a paired bootstrap over records.
+
+    Parameters
+    ----------
+    one, other, statistic
+        As for `estimate`.
 
     Raises
     ------
     UsageError
-        Where the two were not tested on as many beats of each class in each record.
+        Where the two were not tested on as many beats, of each class where classes are known, in each record.
     """
-    if one.shape != other.shape or (one.sum(axis=2) != other.sum(axis=2)).any():
+    # One row a record means sums and counts, and the counts come last.
+    tested = [found[..., -1] if found.shape[1] == 1 else found.sum(axis=2) for found in (one, other)]
+    if one.shape != other.shape or (tested[0] != tested[1]).any():
         raise UsageError("the two models were tested on different beats; a paired comparison needs the same ones")
     gap = statistic(resample_records(one, seed=seed)) - statistic(resample_records(other, seed=seed))
     low, high = np.nanpercentile(gap, [2.5, 97.5])

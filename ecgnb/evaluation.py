@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.metrics import average_precision_score
 
+from ecgnb.errors import UsageError
+
 
 class Estimate(NamedTuple):
     """A number and its 95 % interval."""
@@ -96,6 +98,71 @@ def auroc_difference(
         )
 
     return bootstrap(difference, np.arange(len(a_normal)), np.arange(len(a_anomalous)), seed=seed)
+
+
+def histogram_by_record(
+    scores: ArrayLike, is_anomaly: ArrayLike, record: ArrayLike, *, n_bins: int = 2000
+) -> NDArray[np.int64]:
+    """Count the beats of each record by score, so that `auroc_of_histogram` can be estimated over records.
+
+    The bins hold equally many beats where there are no ties, which loses next to nothing of their order.
+
+    Parameters
+    ----------
+    scores : (n_beats,) array
+    is_anomaly : (n_beats,) bool array
+    record : (n_beats,) array
+
+    Returns
+    -------
+    (n_records, 2, n_bins) int array
+        Normal beats first, then anomalies; records in alphabetical order. As `classification.estimate` takes it.
+
+    Raises
+    ------
+    UsageError
+        Where there is no score, or one that is not a number.
+    """
+    scores = np.asarray(scores)
+    if not len(scores) or not np.isfinite(scores).all():
+        raise UsageError(f"{np.sum(~np.isfinite(scores))} of {len(scores)} scores are no numbers; expected finite ones")
+    ranks = stats.rankdata(scores, method="average")
+    position = np.minimum((ranks - 0.5) * n_bins // len(ranks), n_bins - 1).astype(np.int64)
+    names, group = np.unique(record, return_inverse=True)
+    flat = (group * 2 + np.asarray(is_anomaly, dtype=np.int64)) * n_bins + position
+    return np.bincount(flat, minlength=len(names) * 2 * n_bins).reshape(-1, 2, n_bins)
+
+
+def auroc_of_histogram(counts: NDArray[Any]) -> Any:
+    """Area under the ROC curve from counts by score, (..., 2, n_bins) to (...); NaN where one of the two is missing."""
+    normal, anomalous = counts[..., 0, :], counts[..., 1, :]
+    below = np.cumsum(normal, axis=-1) - normal / 2
+    pairs = np.asarray(normal.sum(axis=-1) * anomalous.sum(axis=-1), dtype=np.float64)
+    hits = (anomalous * below).sum(axis=-1)
+    return np.divide(hits, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0)
+
+
+def totals_by_record(values: ArrayLike, record: ArrayLike) -> NDArray[np.float64]:
+    """Return each record's sum of a value and number of beats, so that their mean can be estimated over records.
+
+    Parameters
+    ----------
+    values : (n_beats,) array
+    record : (n_beats,) array
+
+    Returns
+    -------
+    (n_records, 1, 2) array
+        Records in alphabetical order. As `classification.estimate` takes it.
+    """
+    _, group = np.unique(record, return_inverse=True)
+    counts = np.bincount(group).astype(np.float64)
+    return np.stack([np.bincount(group, np.asarray(values)), counts], axis=1)[:, None]
+
+
+def mean_of_totals(totals: NDArray[Any]) -> Any:
+    """Mean over all beats from sums and counts, (..., 1, 2) to (...)."""
+    return totals[..., 0, 0] / totals[..., 0, 1]
 
 
 def share(hits: int, total: int) -> Estimate:

@@ -1,12 +1,14 @@
-"""Losses for classes of very unequal size."""
+"""Losses for classes of very unequal size, and for two tasks at once."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, mse_loss
 
 from ecgnb.errors import UsageError
 
@@ -63,3 +65,35 @@ class FocalLoss(nn.Module):
             return focal.mean()
         weight = self.weight[label]
         return (weight * focal).sum() / weight.sum()
+
+
+class DualLoss(nn.Module):
+    """The loss of a model that draws a beat and names it: alpha x mean squared error + beta x classification loss.
+
+    Parameters
+    ----------
+    alpha, beta : float
+        At least 0, and not both 0.
+    classification : nn.Module, optional
+        Loss of (logits, label); cross-entropy unless told otherwise.
+
+    Raises
+    ------
+    UsageError
+        For an alpha or beta that is negative or not a number, or both zero.
+    """
+
+    def __init__(self, alpha: float = 1.0, beta: float = 1.0, classification: nn.Module | None = None) -> None:
+        super().__init__()
+        if not (0 <= alpha < math.inf and 0 <= beta < math.inf):
+            raise UsageError(f"alpha={alpha}, beta={beta}; expected two numbers of at least 0")
+        if alpha == beta == 0:
+            raise UsageError("alpha and beta are both 0, so there is nothing to learn; give one of them a weight")
+        self.alpha, self.beta = alpha, beta
+        self.classification = nn.CrossEntropyLoss() if classification is None else classification
+
+    def forward(self, output: tuple[Tensor, ...], signal: Tensor, label: Tensor) -> Tensor:
+        """Give the loss: (reconstruction (n, n_samples), logits (n, n_classes)), signal and label to a scalar."""
+        reconstruction, logits, *_ = output
+        drawn = mse_loss(reconstruction, signal.reshape(reconstruction.shape))
+        return self.alpha * drawn + self.beta * self.classification(logits, label)

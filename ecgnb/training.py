@@ -241,12 +241,29 @@ def _mean_loss(model: nn.Module, data: Sequence[Tensor], batch_loss: Callable[..
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, inputs: Tensor, batch_size: int = 512, *, bf16: bool = False) -> Tensor:
-    """Return the model's output for all inputs, on the CPU, in evaluation mode; `bf16` computes as in `fit`."""
+def predict(model: nn.Module, inputs: Tensor, batch_size: int = 512, *, bf16: bool = False, **options: Any) -> Any:
+    """Return the model's output for all inputs, on the CPU, in evaluation mode; `bf16` computes as in `fit`.
+
+    Parameters
+    ----------
+    model : nn.Module
+    inputs : (n, ...) tensor
+    batch_size : int
+    bf16 : bool
+    **options
+        Handed to the model with each batch.
+
+    Returns
+    -------
+    (n, ...) tensor, or a tuple of such where the model gives several outputs
+    """
     model.eval()
     device = next(model.parameters()).device
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        return torch.cat([model(part.to(device)).float().cpu() for part in inputs.split(batch_size)])
+        outputs = [model(part.to(device), **options) for part in inputs.split(batch_size)]
+    if isinstance(outputs[0], Tensor):
+        return torch.cat([output.float().cpu() for output in outputs])
+    return tuple(torch.cat([output.float().cpu() for output in column]) for column in zip(*outputs, strict=True))
 
 
 def _check_rows(part: Sequence[Tensor], sample_weight: Tensor | None = None) -> None:

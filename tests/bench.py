@@ -9,12 +9,13 @@ import pandas as pd
 import torch
 from scipy.signal import resample_poly
 from torch import nn
-from torch.nn.functional import cross_entropy, l1_loss
+from torch.nn.functional import cross_entropy, l1_loss, mse_loss
 from torch.utils.data import DataLoader, TensorDataset
 
 from ecgnb import models
 from ecgnb.datasets import cut_beats, fetch, load_ecg5000, load_mitdb, load_records, read_arff
 from ecgnb.lessons import find, parameters
+from ecgnb.losses import DualLoss
 from ecgnb.training import fit, predict, set_seed
 
 
@@ -172,9 +173,38 @@ def bench_02():
     return results
 
 
+def bench_03():
+    """Return lesson 03's ratios and rates: one sample a step over eight, and what each learns in as many passes."""
+    options = {name: parameter.default for name, parameter in parameters(find("03")).items()}
+    beats = load_mitdb("auto", before=108, after=180, fs=360.0)
+    rows = torch.from_numpy(np.random.default_rng(0).permutation(len(beats)))
+    train, test = rows[:4000], rows[4000:8000]
+    x, y = torch.from_numpy(beats.zscored().signal), torch.from_numpy(beats.label)
+    ours = dict(batch_size=options["batch_size"], lr=options["lr"], bf16=True)
+    ways = {
+        "the textbook way (batches of 32, fp32)": (1, ours | dict(batch_size=32, bf16=False)),
+        "1 sample a step": (1, ours),
+        "8 samples a step": (8, ours),
+    }
+    results = {"data": beats.source, "threads": torch.get_num_threads()}
+    for name, (samples_per_step, way) in ways.items():
+        set_seed(0)
+        model = models.create("lstm_autoencoder_classifier", n_samples=288, samples_per_step=samples_per_step)
+        history = fit(model, (x[train], x[train], y[train]), None, DualLoss(), epochs=3, weight_decay=0.01,
+                      verbose=False, **way)  # fmt: skip
+        drawn, logits = predict(model, x[test])
+        results[f"{name}: beats/s"] = round(len(train) / np.median(history.seconds))
+        results[f"{name}: MSE after 3 epochs (z-score²)"] = round(float(mse_loss(drawn, x[test])), 4)
+        results[f"{name}: accuracy after 3 epochs"] = round(float((logits.argmax(1) == y[test]).float().mean()), 4)
+    for name in list(ways)[:2]:
+        ratio = results["8 samples a step: beats/s"] / results[f"{name}: beats/s"]
+        results[f"epoch, {name} over 8 samples a step"] = round(ratio, 1)
+    return results
+
+
 def main():
     """Measure, print, and keep the ratios beside the lessons' results."""
-    results = {"01": bench_01(), "02": bench_02()}
+    results = {"01": bench_01(), "02": bench_02(), "03": bench_03()}
     for number, found in results.items():
         print(f"lesson {number}")
         for name, value in found.items():

@@ -22,6 +22,11 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ["ECGNB_HEADLESS"] = "1"
 
 
+def pytest_collection_modifyitems(items):
+    """Start the minutes-long runs first, so that no worker idles while the last one goes on alone."""
+    items.sort(key=lambda item: not item.path.name.startswith(("test_real_run", "test_notebooks")))
+
+
 def real(dataset):
     """Return the folder of real files; where a mirror is set they must be there, so no test may skip then."""
     try:

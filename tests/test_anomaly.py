@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from ecgnb import anomaly, evaluation
+from ecgnb import anomaly, classification, evaluation
 from ecgnb.errors import UsageError
 
 some_scores = arrays(float, st.integers(1, 30), elements=st.integers(-5, 5).map(float))
@@ -34,6 +34,25 @@ def test_reconstruction_error_is_the_mean_absolute_gap():
 def test_auroc_is_scikit_learns(normal, anomalous):
     truth = np.r_[np.zeros(len(normal)), np.ones(len(anomalous))]
     assert evaluation.auroc(normal, anomalous) == pytest.approx(roc_auc_score(truth, np.r_[normal, anomalous]))
+
+
+def test_auroc_by_record_is_that_of_all_beats():
+    rng = np.random.default_rng(0)
+    record, anomaly_ = rng.integers(0, 7, 5000).astype(str), rng.random(5000) < 0.1
+    scores = rng.normal(size=5000) + anomaly_ + 0.3 * (record == "3")
+    exact = roc_auc_score(anomaly_, scores)
+    counts = evaluation.histogram_by_record(scores, anomaly_, record)
+    assert counts.shape == (7, 2, 2000) and counts.sum() == 5000
+    assert counts[3].sum() == (record == "3").sum() and counts[:, 1].sum() == anomaly_.sum()
+    assert evaluation.auroc_of_histogram(counts.sum(axis=0)) == pytest.approx(exact, abs=1e-3)
+    found = classification.estimate(counts, evaluation.auroc_of_histogram)
+    assert found.low < exact < found.high
+    with pytest.raises(UsageError, match="1 of 5000 scores are no numbers"):
+        evaluation.histogram_by_record(np.where(np.arange(5000) == 7, np.nan, scores), anomaly_, record)
+    nothing = np.zeros((2, 2000))
+    assert np.isnan(evaluation.auroc_of_histogram(nothing)), "there is nothing to rank"
+    equal = evaluation.histogram_by_record(np.ones(10), np.arange(10) % 2 == 0, np.full(10, "a"))
+    assert evaluation.auroc_of_histogram(equal)[0] == 0.5, "ties count half"
 
 
 @given(some_scores, some_scores)

@@ -13,6 +13,8 @@ from ecgnb.datasets import (
     Split,
     beatwise_split,
     concatenate,
+    divide_records,
+    hybrid_split,
     one_class_split,
     patient_folds,
     patient_of,
@@ -158,6 +160,57 @@ def test_patient_splits_that_are_refused():
     label = np.where(RECORD == "203", "F", "N")
     with pytest.raises(UsageError, match="class F is in the test and not in the training part"):
         patient_split(RECORD, patient, label, train=["100"], test=["203"])
+
+
+def test_records_are_divided_by_patient():
+    train, test = divide_records()
+    assert test == list(DS2) and set(train) == set(DS1) - {"201"}
+    train, test = divide_records(["207", "217"])
+    assert test == ["207", "217"] and set(train) == set(RECORDS) - {"207", "217"}
+    assert divide_records([207, 217]) == (train, test), "numbers are taken for names"
+    train, test = divide_records(["202"])
+    assert set(train) == set(RECORDS) - {"201", "202"}, "201 and 202 are one man"
+
+
+@pytest.mark.parametrize(
+    ("test", "message"),
+    [
+        (["999"], r"record '999' is not in mitdb \(48 records"),
+        (RECORDS, "test_records names 48 records and leaves none to train on"),
+        ([name for name in RECORDS if name != "201"], "leaves none to train on"),
+        (["100", "100"], "'100' is asked for twice"),
+        ("207", "expected a list of record names"),
+    ],
+)
+def test_divisions_that_are_refused(test, message):
+    with pytest.raises(UsageError, match=message):
+        divide_records(test)
+
+
+# Each record of RECORD has a window every 2 s, 0.8 s long.
+END = np.arange(700) // 4 * 2.0 + 0.8
+WINDOWS = dict(start=END - 0.8, end=END)
+
+
+@given(minutes=st.floats(0.1, 5.7))
+def test_hybrid_split_lends_the_first_minutes(minutes):
+    arguments = (RECORD, patient_of(RECORD), LABEL, *WINDOWS.values())
+    split = hybrid_split(*arguments, train=["100", "201"], test=["203"], adapt_minutes=minutes)
+    lent = split.train[RECORD[split.train] == "203"]
+    assert (END[lent] <= 60 * minutes).all() and (WINDOWS["start"][split.test] >= 60 * minutes).all()
+    assert set(RECORD[split.test]) == {"203"} and len(split.train) - len(lent) == 350
+    assert 174 <= len(lent) + len(split.test) <= 175, "at most one window lies across the border"
+
+
+def test_hybrid_splits_that_are_refused():
+    arguments = (RECORD, patient_of(RECORD), LABEL, *WINDOWS.values())
+    with pytest.raises(UsageError, match="records 203 have no beat after adapt_minutes=6; lower it"):
+        hybrid_split(*arguments, train=["100"], test=["203"], adapt_minutes=6)
+    for minutes in (0, -1, np.nan):
+        with pytest.raises(UsageError, match="expected a number above 0"):
+            hybrid_split(*arguments, train=["100"], test=["203"], adapt_minutes=minutes)
+    with pytest.raises(UsageError, match="patients on both sides of the split: 201"):
+        hybrid_split(*arguments, train=["100", "201"], test=["202"], adapt_minutes=1)
 
 
 def test_published_division_has_one_patient_on_both_sides():

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from ecgnb import classification as c
+from ecgnb import evaluation
 from ecgnb.errors import UsageError
-from ecgnb.losses import FocalLoss, class_weights
+from ecgnb.losses import DualLoss, FocalLoss, class_weights
 
 NAMES = ("N", "S", "V")
 pairs = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=60)
@@ -139,6 +140,20 @@ def test_class_weights_balance_the_classes(label):
     assert not weights[~present].any()
 
 
+def test_means_over_records():
+    rng = np.random.default_rng(0)
+    record, one = rng.integers(0, 9, 4000).astype(str), rng.random(4000)
+    other = one + 0.1 + 0.2 * (record == "3")
+    totals, others = (evaluation.totals_by_record(values, record) for values in (one, other))
+    found = c.estimate(totals, evaluation.mean_of_totals)
+    assert found.value == pytest.approx(one.mean()) and found.low < one.mean() < found.high
+    gap = c.difference(others, totals, evaluation.mean_of_totals)
+    assert gap.value == pytest.approx((other - one).mean())
+    assert gap.low == pytest.approx(0.1, abs=0.02) and gap.high > gap.value, "paired: nothing but record 3 varies"
+    with pytest.raises(UsageError, match="tested on different beats"):
+        c.difference(totals, evaluation.totals_by_record(one[1:], record[1:]), evaluation.mean_of_totals)
+
+
 def test_focal_loss():
     torch.manual_seed(0)
     logits, label, weight = torch.randn(40, 3), torch.randint(0, 3, (40,)), torch.tensor([1.0, 2.0, 5.0])
@@ -156,6 +171,24 @@ def test_focal_loss():
 def test_gammas_that_are_refused(gamma):
     with pytest.raises(UsageError, match=f"gamma={gamma}"):
         FocalLoss(gamma)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "beta", "message"),
+    [(-1, 1, "expected two numbers of at least 0"), (1, -0.1, "expected two numbers of at least 0"),
+     (float("nan"), 1, "expected two numbers"), (1, float("inf"), "expected two numbers"),
+     (0, 0, "both 0, so there is nothing to learn")],
+)  # fmt: skip
+def test_dual_losses_that_are_refused(alpha, beta, message):
+    with pytest.raises(UsageError, match=message):
+        DualLoss(alpha, beta)
+
+
+def test_dual_loss_takes_the_focal_loss():
+    torch.manual_seed(0)
+    signal, reconstruction, logits, label = torch.randn(4, 9), torch.randn(4, 9), torch.randn(4, 3), torch.arange(4) % 3
+    loss = DualLoss(0, 2.0, FocalLoss(2))((reconstruction, logits), signal, label)
+    torch.testing.assert_close(loss, 2 * FocalLoss(2)(logits, label))
 
 
 @pytest.mark.parametrize("label", [[], [0.5], [-1], [3]])

@@ -15,7 +15,8 @@ from ecgnb import authoring, classification, models
 from ecgnb.datasets import DS2, load_mitdb
 from ecgnb.errors import ModelError, UsageError
 from ecgnb.lessons import find
-from ecgnb.training import predict
+from ecgnb.losses import DualLoss
+from ecgnb.training import fit, predict, set_seed
 
 
 @settings(max_examples=15, deadline=None)
@@ -30,11 +31,19 @@ def test_autoencoder_keeps_the_shape(n, dim, hidden, size):
     assert model.encode(beats).shape == (n, dim)
 
 
+DUAL = ("lstm_autoencoder_classifier", "simple_cnn", "complex_cnn")
+
+
+def in_one(output):
+    """Return a model's output, or its several outputs side by side."""
+    return output if isinstance(output, torch.Tensor) else torch.cat(output, dim=1)
+
+
 @pytest.mark.parametrize("name", models.names())
 def test_gradients_reach_every_parameter(name):
     torch.manual_seed(0)
-    model = models.create(name, n_samples=140)
-    output = model(torch.randn(4, 140))
+    model = models.create(name, n_samples=140, **({"samples_per_step": 7} if name == DUAL[0] else {}))
+    output = in_one(model(torch.randn(4, 140)))
     (output * torch.randn_like(output)).sum().backward()
     silent = [key for key, value in model.named_parameters() if value.grad is None or not value.grad.abs().sum()]
     assert not silent
@@ -43,9 +52,9 @@ def test_gradients_reach_every_parameter(name):
 @pytest.mark.parametrize("name", models.names())
 def test_beats_do_not_influence_each_other(name):
     torch.manual_seed(0)
-    model = models.create(name, n_samples=140).eval()
-    beats = torch.randn(3, 140)
-    torch.testing.assert_close(model(beats)[1:2], model(beats[1:2]))
+    model = models.create(name, n_samples=160).eval()
+    beats = torch.randn(3, 160)
+    torch.testing.assert_close(in_one(model(beats))[1:2], in_one(model(beats[1:2])))
 
 
 def test_the_textbook_form_has_about_990_000_parameters():
@@ -123,6 +132,78 @@ def test_wrong_options_of_the_cnn_lstm(options, message):
         models.create("cnn_lstm", **options)
 
 
+@settings(max_examples=15, deadline=None)
+@given(name=st.sampled_from(DUAL), n=st.integers(1, 4), n_steps=st.integers(2, 40), n_classes=st.integers(2, 6))
+def test_dual_models_take_three_forms_of_input(name, n, n_steps, n_classes):
+    model = models.create(name, n_samples=8 * n_steps, n_classes=n_classes, latent_dim=5).eval()
+    beats = torch.randn(n, 8 * n_steps)
+    reconstruction, logits = model(beats)
+    assert reconstruction.shape == beats.shape and logits.shape == (n, n_classes)
+    for form in (beats[:, None], beats[:, :, None]):
+        again, same, latent = model(form, return_latent=True)
+        torch.testing.assert_close((again, same), (reconstruction, logits))
+        assert latent.shape == (n, 5)
+        torch.testing.assert_close(latent, model.encode(beats))
+
+
+@pytest.mark.parametrize("name", DUAL)
+def test_losses_of_the_dual_models(name):
+    torch.manual_seed(0)
+    model = models.create(name, n_samples=288).eval()
+    beats, label, weight = torch.randn(6, 1, 288), torch.tensor([0, 1, 2, 3, 4, 0]), torch.rand(5) + 0.1
+    reconstruction, logits = model(beats)
+    drawn, named = model.reconstruction_loss(reconstruction, beats), model.classification_loss(logits, label, weight)
+    assert drawn.item() == pytest.approx(((reconstruction - beats[:, 0]) ** 2).mean().item(), rel=1e-5)
+    surprise = -logits.log_softmax(dim=1)[torch.arange(6), label]
+    assert named.item() == pytest.approx(((surprise * weight[label]).sum() / weight[label].sum()).item(), rel=1e-5)
+    both = DualLoss(0.3, 2.0, nn.CrossEntropyLoss(weight))((reconstruction, logits), beats, label)
+    assert both.item() == pytest.approx((0.3 * drawn + 2 * named).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", DUAL)
+def test_a_dual_model_can_learn_four_beats_by_heart(name):
+    set_seed(0)
+    model = models.create(name, n_samples=32, latent_dim=16, dropout=0.0)
+    beats, label = torch.randn(4, 32), torch.tensor([0, 1, 2, 3])
+    fit(model, (beats, beats, label), None, DualLoss(), epochs=200, lr=0.01, batch_size=4, verbose=False)
+    reconstruction, logits = predict(model, beats)
+    assert logits.argmax(dim=1).tolist() == [0, 1, 2, 3]
+    assert torch.nn.functional.mse_loss(reconstruction, beats) < 0.2 * beats.var()
+
+
+def test_sizes_of_the_dual_models():
+    count = {name: models.count_parameters(models.create(name, n_samples=288)) for name in DUAL}
+    assert 60_000 < count["simple_cnn"] < 70_000
+    assert 3_200_000 < count["complex_cnn"] < 3_400_000
+    plain = models.create(DUAL[0], n_samples=288, samples_per_step=1)
+    assert plain.squeeze.in_features == 128, "the textbook form squeezes the last state alone"
+    assert plain.encoder.num_layers == plain.decoder.num_layers == 2
+    assert plain.encoder.hidden_size == plain.decoder.hidden_size == 128
+    assert plain(torch.zeros(1, 288), return_latent=True)[2].shape == (1, 64)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"latent_dim": 0}, "latent_dim=0; expected at least 16 samples, 2 classes and 1 latent number"),
+        ({"samples_per_step": 7}, r"does not divide n_samples=288; one of \[1, 2, 3, 4, 6, 8"),
+        ({"samples_per_step": 0}, "expected at least 1"),
+        ({"bottleneck": "first"}, "expected 'all' or 'last'"),
+        ({"dropout": 1.5}, r"expected a share within \[0, 1\)"),
+        ({"n_classes": 1}, "expected at least 16 samples, 2 classes"),
+    ],
+)
+def test_wrong_options_of_the_dual_models(options, message):
+    with pytest.raises(ModelError, match=message):
+        models.create("lstm_autoencoder_classifier", n_samples=288, **options)
+
+
+@pytest.mark.parametrize("shape", [(2, 300), (2, 2, 288), (288,)])
+def test_dual_models_refuse_beats_of_another_shape(shape):
+    with pytest.raises(ModelError, match=r"expected \(n, 288\), with one lead"):
+        models.create("simple_cnn", n_samples=288)(torch.zeros(shape))
+
+
 def test_pretrained_weights():
     model = models.load_pretrained("cnn_lstm")
     assert not model.training and model(torch.randn(2, 1, 187)).shape == (2, 5)
@@ -166,7 +247,7 @@ def test_weights_of_another_architecture(tmp_path):
 
 
 def test_unknown_model():
-    with pytest.raises(ModelError, match="unknown model 'lstm'; expected one of: cnn_lstm, lstm_autoencoder"):
+    with pytest.raises(ModelError, match="unknown model 'lstm'; expected one of: cnn_lstm, complex_cnn, lstm_auto"):
         models.create("lstm")
 
 

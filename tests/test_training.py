@@ -63,8 +63,12 @@ def test_several_outputs_and_bf16():
         return l1_loss(output[0], signal) + cross_entropy(output[1], label)
 
     label = (X[:, 0] > 0).long()
-    history = fit(Both(), (X, X, label), (X, X, label), loss, epochs=3, bf16=True, verbose=False)
+    model = Both()
+    history = fit(model, (X, X, label), (X, X, label), loss, epochs=3, bf16=True, verbose=False)
     assert history.train_loss[-1] < history.train_loss[0]
+    drawn, named = predict(model, X, batch_size=10)
+    torch.testing.assert_close((drawn, named), model(X))
+    assert not drawn.requires_grad
 
 
 def test_the_input_can_be_disturbed_and_the_target_is_not():

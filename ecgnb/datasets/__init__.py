@@ -5,9 +5,9 @@ from ecgnb.datasets.cut import RR_FEATURES, cut_beats, rr_features
 from ecgnb.datasets.ecg5000 import load_ecg5000, read_arff
 from ecgnb.datasets.fetch import DATASETS, fetch
 from ecgnb.datasets.heartbeat_csv import load_heartbeat_csv, load_heartbeat_csvs
-from ecgnb.datasets.mitbih import DS1, DS2, PACED, RECORDS, load_mitdb, load_records, patient_of
+from ecgnb.datasets.mitbih import DS1, DS2, PACED, RECORDS, divide_records, load_mitdb, load_records, patient_of
 from ecgnb.datasets.records import AAMI, Record, read_record
-from ecgnb.datasets.splits import Split, beatwise_split, one_class_split, patient_folds, patient_split
+from ecgnb.datasets.splits import Split, beatwise_split, hybrid_split, one_class_split, patient_folds, patient_split
 
 __all__ = [
     "AAMI",
@@ -23,7 +23,9 @@ __all__ = [
     "beatwise_split",
     "concatenate",
     "cut_beats",
+    "divide_records",
     "fetch",
+    "hybrid_split",
     "load_ecg5000",
     "load_heartbeat_csv",
     "load_heartbeat_csvs",

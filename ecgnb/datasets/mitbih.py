@@ -44,6 +44,31 @@ def patient_of(record: ArrayLike) -> NDArray[np.str_]:
     return patient
 
 
+def divide_records(test: Sequence[str] = ()) -> tuple[list[str], list[str]]:
+    """Return the records to train on and to test on, no patient in both.
+
+    Parameters
+    ----------
+    test : sequence of str
+        Records to test on; all others are trained on, but for further ones of a tested patient. Where none is named,
+        the published division: DS1 without 201, whose patient is in DS2 too, and DS2.
+
+    Raises
+    ------
+    UsageError
+        For a record that mitdb does not have, or where none is left to train on.
+    """
+    if not len(test):
+        tested = list(DS2)
+    else:  # a number is taken for a name: that is how a list reads on a command line
+        tested = _check(test if isinstance(test, str) else [str(name) for name in test], "real")
+    known = RECORDS if len(test) else DS1
+    train = [name for name in known if not np.isin(patient_of([name]), patient_of(tested)).any()]
+    if not train:
+        raise UsageError(f"test_records names {len(tested)} records and leaves none to train on; name fewer")
+    return train, tested
+
+
 def load_records(names: Sequence[str] = RECORDS, *, data: str = "auto") -> list[Record]:
     """Return records of mitdb, read two at a time.
 

@@ -125,6 +125,48 @@ def patient_split(
     return Split(rows[0], rows[1] if len(val) else None, rows[2]).check(len(record), patient)
 
 
+def hybrid_split(
+    record: ArrayLike,
+    patient: ArrayLike,
+    label: ArrayLike,
+    start: ArrayLike,
+    end: ArrayLike,
+    *,
+    train: Sequence[str],
+    test: Sequence[str],
+    adapt_minutes: float,
+) -> Split:
+    """Split by record, and lend the training part the first minutes of each test record.
+
+    A program may learn that much of a test patient before it is judged on the rest (ANSI/AAMI EC57, learning period).
+
+    Parameters
+    ----------
+    record, patient, label, train, test
+        As for `patient_split`.
+    start, end : (n_beats,) array
+        When each beat's window begins and ends in its record, in s. A window that lies across the border is in no part.
+    adapt_minutes : float
+        Above 0.
+
+    Raises
+    ------
+    UsageError
+        As `patient_split`, and where a test record has no beat after its first minutes.
+    """
+    if not 0 < adapt_minutes < np.inf:
+        raise UsageError(f"adapt_minutes={adapt_minutes!r}; expected a number above 0")
+    apart = patient_split(record, patient, label, train=train, test=test)
+    record, border = np.asarray(record), 60 * adapt_minutes
+    lent = apart.test[np.asarray(end)[apart.test] <= border]
+    tested = apart.test[np.asarray(start)[apart.test] >= border]
+    if short := set(test) - set(record[tested].tolist()):
+        raise UsageError(
+            f"records {', '.join(sorted(short))} have no beat after adapt_minutes={adapt_minutes:g}; lower it"
+        )
+    return Split(np.concatenate([apart.train, lent]), None, tested).check(len(record))
+
+
 def patient_folds(
     label: ArrayLike, patient: ArrayLike, n_folds: int, *, seed: int
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:

@@ -15,15 +15,31 @@ import torch
 from torch import nn
 
 from ecgnb.errors import ModelError, UsageError
+from ecgnb.models.autoencoder_classifier import ComplexCNN, LSTMAutoencoderClassifier, SimpleCNN
 from ecgnb.models.cnn_lstm import CNNLSTM
 from ecgnb.models.lstm_autoencoder import LSTMAutoencoder
 
-__all__ = ["CNNLSTM", "LSTMAutoencoder", "count_parameters", "create", "load", "load_pretrained", "names", "save"]
+__all__ = [
+    "CNNLSTM",
+    "ComplexCNN",
+    "LSTMAutoencoder",
+    "LSTMAutoencoderClassifier",
+    "SimpleCNN",
+    "count_parameters",
+    "create",
+    "load",
+    "load_pretrained",
+    "names",
+    "save",
+]
 
 # Adding a model is one file beside this one, and one line here.
 _MODELS: dict[str, Callable[..., nn.Module]] = {
     "cnn_lstm": CNNLSTM,
+    "complex_cnn": ComplexCNN,
     "lstm_autoencoder": LSTMAutoencoder,
+    "lstm_autoencoder_classifier": LSTMAutoencoderClassifier,
+    "simple_cnn": SimpleCNN,
 }
 FORMAT = "ecgnb-model-1"
 
