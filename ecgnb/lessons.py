@@ -231,7 +231,8 @@ def _fill(folder: Path, lesson: Lesson, values: Mapping[str, Any], progress: boo
                 kernel_name="python3",
                 progress_bar=progress,
                 coalesce_streams=True,
-                extra_arguments=["--log-level=40"],  # the kernel else warns of its local TCP ports on every run
+                # Else the kernel warns of its TCP ports, and of the interrupt that ends it, on the caller's stderr.
+                extra_arguments=["--log-level=50"],
             )
     except papermill.PapermillExecutionError as fault:
         raise RunError(
