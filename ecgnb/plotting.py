@@ -31,6 +31,9 @@ CLASS_COLOURS = {
     "V": "#D55E00",
     "F": "#CC79A7",
     "Q": "#444444",
+    "SVEB": "#009E73",
+    "VEB": "#D55E00",
+    "Other": "#444444",
 }
 TRAIN_COLOUR, VAL_COLOUR, ALARM_COLOUR = "#0072B2", "#E69F00", "#CC0000"
 

@@ -113,6 +113,13 @@ class Run:
         arrays: dict[str, Any] = {name: np.asarray(column) for name, column in columns.items()}
         np.savez_compressed(self.folder / file, **arrays)
 
+    def save_report(self, name: str, report: Mapping[str, Any]) -> None:
+        """Save what was found of one model as ``reports/<name>.json``, with the data it was found on."""
+        content = {"model": name, "data": {"name": self.beats.name, "source": self.beats.source}} | dict(report)
+        (self.folder / "reports").mkdir(exist_ok=True)
+        text = json.dumps(content, indent=2, default=_plain, allow_nan=False)
+        write_atomically(self.folder / "reports" / f"{name}.json", text + "\n")
+
     def finish(self, metrics: Mapping[str, Any], *, train_seconds: float) -> dict[str, Any]:
         """Write SUMMARY.txt and then metrics.json, show the latter's content and return it.
 

@@ -1,5 +1,6 @@
 """Ratios of the plain way over ours, measured side by side in one process by `make bench`; no test."""
 
+import copy
 import json
 import time
 
@@ -12,10 +13,11 @@ from torch import nn
 from torch.nn.functional import cross_entropy, l1_loss, mse_loss
 from torch.utils.data import DataLoader, TensorDataset
 
-from ecgnb import models
+from ecgnb import models, profiling
 from ecgnb.datasets import cut_beats, fetch, load_ecg5000, load_mitdb, load_records, read_arff
 from ecgnb.lessons import find, parameters
 from ecgnb.losses import DualLoss
+from ecgnb.models.beat_classifier import conv, conv_block
 from ecgnb.training import fit, predict, set_seed
 
 
@@ -202,9 +204,38 @@ def bench_03():
     return results
 
 
+def bench_04():
+    """Return lesson 04's ratios: plain layers over images one pixel high, separable over full convolutions."""
+    results = {"threads": torch.get_num_threads()}
+    for name, groups in (("a depthwise convolution", 64), ("a full convolution", 1)):
+        plain, ours = nn.Conv1d(64, 64, 7, padding=3, groups=groups, bias=False), conv(64, 64, 7, groups=groups)
+        with torch.no_grad():
+            ours.weight.copy_(plain.weight[:, :, None])
+        maps = torch.randn(64, 64, 128)
+        image = maps[:, :, None].contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(ours(image)[:, :, 0], plain(maps), rtol=1e-4, atol=1e-5)
+        times = [
+            seconds(lambda layer=layer, x=x: layer(x).sum().backward(), repeats=20)
+            for layer, x in ((plain, maps), (ours, image))
+        ]
+        results[f"training {name}, Conv1d over an image one pixel high"] = round(times[0] / times[1], 1)
+    micro = models.create("micro_ecgnet", n_samples=256, n_classes=4)
+    separable = copy.deepcopy(micro)
+    for position, (channels_in, channels, kernel) in enumerate(((8, 12, 7), (12, 16, 7), (16, 24, 5)), start=1):
+        separable.convolutions[position] = nn.Sequential(
+            conv(channels_in, channels_in, kernel, stride=2, groups=channels_in), *conv_block(channels_in, channels, 1)
+        )
+    for name, model in (("micro_ecgnet", micro), ("the same of separable convolutions", separable)):
+        results[f"{name}: million MACs"] = round(profiling.macs(model, 256) / 1e6, 3)
+        results[f"{name}: latency p50, ms"] = round(profiling.latency(model, 256, rounds=20).p50, 3)
+    lite = models.create("lite_ecgnet", n_samples=256, n_classes=4)
+    results["lite_ecgnet: latency p50, ms"] = round(profiling.latency(lite, 256, rounds=20).p50, 3)
+    return results
+
+
 def main():
     """Measure, print, and keep the ratios beside the lessons' results."""
-    results = {"01": bench_01(), "02": bench_02(), "03": bench_03()}
+    results = {"01": bench_01(), "02": bench_02(), "03": bench_03(), "04": bench_04()}
     for number, found in results.items():
         print(f"lesson {number}")
         for name, value in found.items():

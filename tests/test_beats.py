@@ -15,10 +15,13 @@ from ecgnb.datasets import (
     concatenate,
     divide_records,
     hybrid_split,
+    limit_classes,
     one_class_split,
     patient_folds,
     patient_of,
     patient_split,
+    random_patient_split,
+    without_overlap,
 )
 from ecgnb.errors import UsageError
 
@@ -232,3 +235,72 @@ def test_patient_folds(seed, n):
         assert not set(record[train]) & set(record[val]) and len(train) + len(val) == 160
     with pytest.raises(UsageError, match="9 folds of 8 patients"):
         patient_folds(label, record, 9, seed=seed)
+
+
+@given(seed=st.integers(0, 1000))
+def test_random_patient_split_has_every_class_everywhere(seed):
+    patient = np.repeat([str(number) for number in range(20)], 30)
+    label = np.tile([0, 0, 0, 1, 2, 2], 100)
+    label[:30] = 3  # a class that two patients have, and one of them most of it
+    label[30:40] = 3
+    with pytest.raises(UsageError, match="no draw of 20 patients gives enough of 4 classes"):
+        random_patient_split(label, patient, seed=seed)
+    split = random_patient_split(label % 3, patient, seed=seed)
+    parts = (split.train, split.val, split.test)
+    assert [len(part) // 30 for part in parts] == [14, 3, 3]
+    assert sorted(np.concatenate(parts)) == list(range(600))
+    assert all(set(label[part] % 3) == {0, 1, 2} for part in parts)
+    again = random_patient_split(label % 3, patient, seed=seed)
+    assert (again.test == split.test).all()
+
+
+def test_random_patient_splits_that_are_refused():
+    label, patient = np.zeros(30, int), np.repeat([str(number) for number in range(3)], 10)
+    for shares in (dict(test=0), dict(val=0), dict(test=0.5, val=0.5)):
+        with pytest.raises(UsageError, match="of 3 patients; expected shares"):
+            random_patient_split(label, patient, seed=0, **shares)
+
+
+@given(seed=st.integers(0, 100), length=st.integers(1, 8))
+def test_without_overlap_leaves_no_shared_sample(seed, length):
+    rng = np.random.default_rng(seed)
+    record = np.repeat(["a", "b"], 150)
+    r_sample = np.concatenate([np.sort(rng.choice(4000, 150, replace=False)) for _ in range(2)])
+    drawn = beatwise_split(np.zeros(300, int), seed=seed, test=0.1, val=0.1)
+    clear = without_overlap(drawn, record, r_sample, length)
+
+    def shares(row, others):
+        near = (record[others] == record[row]) & (np.abs(r_sample[others] - r_sample[row]) < length)
+        return near.any()
+
+    held = np.concatenate([drawn.val, drawn.test])
+    assert [row for row in drawn.train if not shares(row, held)] == list(clear.train)
+    assert [row for row in drawn.val if not shares(row, drawn.test)] == list(clear.val)
+    assert (clear.test == drawn.test).all()
+
+
+def test_without_overlap_needs_a_validation_part():
+    with pytest.raises(UsageError, match="no validation part"):
+        without_overlap(beatwise_split(np.zeros(30, int), seed=0, val=0.0), np.repeat("a", 30), np.arange(30), 2)
+
+
+def test_class_limit():
+    label = np.repeat([0, 1, 2], [50, 9, 20])
+    rows = np.arange(79)[::-1]
+    some = limit_classes(rows, label, 9, class_names=("N", "SVEB", "VEB"), seed=1)
+    assert np.bincount(label[some]).tolist() == [9, 9, 9] and len(set(some)) == 27
+    assert (limit_classes(rows, label, 0, class_names=("N", "SVEB", "VEB"), seed=1) == rows).all()
+    with pytest.raises(UsageError, match=r"class_limit=10 is more than the 9 beats of class SVEB .* at most 9"):
+        limit_classes(rows, label, 10, class_names=("N", "SVEB", "VEB"), seed=1)
+    with pytest.raises(UsageError, match="class_limit=-1; expected"):
+        limit_classes(rows, label, -1, class_names=("N", "SVEB", "VEB"), seed=1)
+
+
+def test_regrouping():
+    beats = some_beats(class_names=("N", "V", "F"))
+    grouped = beats.regrouped({"N": "N", "V": "VEB", "F": "Other"})
+    assert grouped.class_names == ("N", "VEB", "Other") and (grouped.class_name == np.tile(["N", "VEB"], 3)).all()
+    together = beats.regrouped({"V": "beat", "N": "beat", "F": "Other"})
+    assert together.class_names == ("beat", "Other") and not together.label.any()
+    with pytest.raises(UsageError, match="groups name the classes N, V; expected N, V, F"):
+        beats.regrouped({"N": "N", "V": "V"})

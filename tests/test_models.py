@@ -247,7 +247,10 @@ def test_weights_of_another_architecture(tmp_path):
 
 
 def test_unknown_model():
-    with pytest.raises(ModelError, match="unknown model 'lstm'; expected one of: cnn_lstm, complex_cnn, lstm_auto"):
+    with pytest.raises(
+        ModelError,
+        match=r"unknown model 'lstm'; did you mean 'cnn_lstm'. expected one of: bircnn, cnn_lstm, complex_cnn",
+    ):
         models.create("lstm")
 
 

@@ -145,6 +145,20 @@ def test_resampling_keeps_a_wave_in_place():
     np.testing.assert_allclose(beats.signal, np.tile(expected, (4, 1)), atol=0.02)
 
 
+def test_highpass_takes_the_baseline_and_leaves_the_beat_in_place():
+    time = np.arange(20_000) / 360
+    beat = sum(np.exp(-(((time - r) / 0.02) ** 2)) for r in (11, 22, 34, 47))
+    drift = 2 * np.sin(2 * np.pi * 0.1 * time) + 5
+    record = some_record(
+        fs=360.0, r=(3960, 7920, 12240, 16920), leads=("MLII",), signal=np.float32(beat + drift)[:, None]
+    )
+    wandering, still = (cut_beats(record, 180, 180, highpass=cutoff).signal for cutoff in (None, 0.5))
+    assert (still.argmax(axis=1) == 180).all()
+    flat = np.abs(np.arange(-180, 180)) > 60
+    assert wandering[:, flat].std() > 0.5 and np.abs(still[:, flat]).max() < 0.15
+    np.testing.assert_allclose(still.max(axis=1), 1, atol=0.1)
+
+
 def test_vectorised_cutting_equals_a_loop(synthetic_records):
     record = synthetic_records[0]
     beats = cut_beats(record, 100, 120)
@@ -178,6 +192,8 @@ def test_ratios_look_back_only():
         (dict(before=5, after=5, fs=0), "expected samples per second above 0"),
         (dict(before=5.0, after=5), "expected two whole numbers and a rate"),
         (dict(before=5, after=5, fs="fast"), "expected two whole numbers and a rate"),
+        (dict(before=5, after=5, highpass=0), "highpass=0; expected a frequency between 0 and 125 Hz"),
+        (dict(before=5, after=5, highpass=125.0), "expected a frequency between 0 and 125 Hz"),
         (dict(before=5, after=5, fs=249.97), "not a simple share of the record's 250 Hz"),
     ],
 )
@@ -423,15 +439,25 @@ def test_every_argument_has_a_file_of_its_own(data_dir, monkeypatch):
     synthetic_only = mitbih.load_records
     monkeypatch.setattr(mitbih, "load_records", made_up)
     first = dict(records=["100", "101"], before=20, after=30, fs=125, lead="MLII")
-    changes = [{}, {"records": ["101", "100"]}, {"before": 21}, {"after": 31}, {"fs": 180}, {"lead": "V1"}]
+    changes = [
+        {},
+        {"records": ["101", "100"]},
+        {"before": 21},
+        {"after": 31},
+        {"fs": 180},
+        {"lead": "V1"},
+        {"highpass": 0.5},
+    ]
     for number, change in enumerate(changes, start=1):
         load_mitdb("real", **(first | change))
         assert len(built) == number
     load_mitdb("real", **(first | {"before": np.int64(20), "fs": np.float32(125)}))
     assert len(built) == len(changes), "the same numbers in another type"
+    load_mitdb("real", **first, cache=False)
+    assert len(built) == len(changes) + 1, "built anew where no cache is wanted"
     monkeypatch.setattr(mitbih, "_code_sha256", lambda: "other code")
     load_mitdb("real", **first)
-    assert len(built) == len(changes) + 1
+    assert len(built) == len(changes) + 2
 
 
 def test_a_file_in_use_stays(counted, data_dir):

@@ -7,7 +7,18 @@ from ecgnb.datasets.fetch import DATASETS, fetch
 from ecgnb.datasets.heartbeat_csv import load_heartbeat_csv, load_heartbeat_csvs
 from ecgnb.datasets.mitbih import DS1, DS2, PACED, RECORDS, divide_records, load_mitdb, load_records, patient_of
 from ecgnb.datasets.records import AAMI, Record, read_record
-from ecgnb.datasets.splits import Split, beatwise_split, hybrid_split, one_class_split, patient_folds, patient_split
+from ecgnb.datasets.splits import (
+    Split,
+    beatwise_split,
+    hybrid_split,
+    limit_classes,
+    one_class_split,
+    overlaps,
+    patient_folds,
+    patient_split,
+    random_patient_split,
+    without_overlap,
+)
 
 __all__ = [
     "AAMI",
@@ -26,16 +37,20 @@ __all__ = [
     "divide_records",
     "fetch",
     "hybrid_split",
+    "limit_classes",
     "load_ecg5000",
     "load_heartbeat_csv",
     "load_heartbeat_csvs",
     "load_mitdb",
     "load_records",
     "one_class_split",
+    "overlaps",
     "patient_folds",
     "patient_of",
     "patient_split",
+    "random_patient_split",
     "read_arff",
     "read_record",
     "rr_features",
+    "without_overlap",
 ]

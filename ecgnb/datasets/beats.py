@@ -106,6 +106,25 @@ class Beats:
         scale = centred.std(axis=1, keepdims=True)
         return replace(self, signal=centred / np.where(scale > 1e-6, scale, 1), unit="z-score")
 
+    def regrouped(self, groups: Mapping[str, str]) -> Beats:
+        """Return the beats under other classes.
+
+        Parameters
+        ----------
+        groups : mapping of str to str
+            The new name of every present class, in the order that the new classes shall have; several may share one.
+
+        Raises
+        ------
+        UsageError
+            Where a class is left without a new name, or one is named that there is not.
+        """
+        if set(groups) != set(self.class_names):
+            raise UsageError(f"groups name the classes {', '.join(groups)}; expected {', '.join(self.class_names)}")
+        names = tuple(dict.fromkeys(groups.values()))
+        position = np.array([names.index(groups[name]) for name in self.class_names], dtype=np.int64)
+        return replace(self, label=position[self.label], class_names=names)
+
     def counts(self) -> pd.Series:
         """Return the number of beats of every class, in the order of `class_names`."""
         return pd.Series(np.bincount(self.label, minlength=len(self.class_names)), self.class_names, name="beats")

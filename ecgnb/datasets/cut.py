@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
+from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from ecgnb.datasets.beats import Beats
 from ecgnb.datasets.records import CLASS_NAMES, Record
@@ -17,7 +17,15 @@ from ecgnb.errors import UsageError
 RR_FEATURES = ("previous RR (s)", "next RR (s)", "previous RR over its mean so far", "previous RR over the last eight")
 
 
-def cut_beats(record: Record, before: int, after: int, *, fs: float | None = None, lead: str = "MLII") -> Beats:
+def cut_beats(
+    record: Record,
+    before: int,
+    after: int,
+    *,
+    fs: float | None = None,
+    lead: str = "MLII",
+    highpass: float | None = None,
+) -> Beats:
     """Cut a window around every R peak of a record.
 
     Parameters
@@ -29,6 +37,9 @@ def cut_beats(record: Record, before: int, after: int, *, fs: float | None = Non
         Samples per second to resample to; the record's own where it is not given.
     lead : str
         Name of the lead; a record without it gives its first one.
+    highpass : float, optional
+        Take the wandering of the baseline, all below this frequency in Hz, out of the whole recording first: a
+        Butterworth filter of second order, run forth and back so that it shifts no wave.
 
     Returns
     -------
@@ -39,7 +50,7 @@ def cut_beats(record: Record, before: int, after: int, *, fs: float | None = Non
     Raises
     ------
     UsageError
-        For a window or a sampling rate that is not above 0.
+        For a window or a sampling rate that is not above 0, or a high-pass not between 0 and half the record's rate.
     """
     before, after, target = check_window(before, after, record.fs if fs is None else fs)
     wave: NDArray[Any] = record.signal[:, record.leads.index(record.lead(lead))]
@@ -47,6 +58,10 @@ def cut_beats(record: Record, before: int, after: int, *, fs: float | None = Non
     if not has_value.all():
         at = np.arange(len(wave))
         wave = np.interp(at, at[has_value], wave[has_value]) if has_value.any() else np.zeros_like(wave)
+    if highpass is not None:
+        if not 0 < highpass < record.fs / 2:
+            raise UsageError(f"highpass={highpass!r}; expected a frequency between 0 and {record.fs / 2:g} Hz, or None")
+        wave = sosfiltfilt(butter(2, highpass, "highpass", fs=record.fs, output="sos"), wave)
     ratio = Fraction(target / record.fs).limit_denominator(1000)
     if abs(float(ratio) * record.fs / target - 1) > 1e-6:
         raise UsageError(f"fs={target:g}: not a simple share of the record's {record.fs:g} Hz; try {record.fs * ratio}")

@@ -106,6 +106,8 @@ def load_mitdb(
     after: int = 112,
     fs: float = 125.0,
     lead: str = "MLII",
+    highpass: float | None = None,
+    cache: bool = True,
 ) -> Beats:
     """Return the beats of mitdb, one window a beat, from a cache where they were cut before.
 
@@ -115,8 +117,10 @@ def load_mitdb(
         "real" fails where the data cannot be had, "synthetic" makes a stand-in and never touches the network, "auto"
         takes the real data if it can and says in `Beats.note` why it could not.
     records : sequence of str
-    before, after, fs, lead
+    before, after, fs, lead, highpass
         As for `cut_beats`.
+    cache : bool
+        Keep real beats in a file, and take them from there where it is kept.
 
     Returns
     -------
@@ -130,7 +134,7 @@ def load_mitdb(
     """
     names = _check(records, data)
     before, after, fs = check_window(before, after, fs)
-    window: dict[str, Any] = dict(before=before, after=after, fs=fs, lead=str(lead))
+    window: dict[str, Any] = dict(before=before, after=after, fs=fs, lead=str(lead), highpass=highpass)
 
     def build(found: list[Record]) -> Beats:
         if not any(lead in record.leads for record in found):
@@ -145,7 +149,11 @@ def load_mitdb(
     if data != "synthetic":
         key = dict(files=_files_sha256(names), records=names, code=_code_sha256(), **window)
         try:
-            return cached(key, lambda: build(load_records(names, data="real")))
+
+            def real() -> Beats:
+                return build(load_records(names, data="real"))
+
+            return cached(key, real) if cache else real()
         except DataError as fault:
             if data == "real":
                 raise

@@ -167,6 +167,132 @@ def hybrid_split(
     return Split(np.concatenate([apart.train, lent]), None, tested).check(len(record))
 
 
+def random_patient_split(
+    label: ArrayLike, patient: ArrayLike, *, seed: int, test: float = 0.15, val: float = 0.15
+) -> Split:
+    """Split patients at random, so that each class can be learned, watched and tested.
+
+    Patients are drawn until validation and test hold 3 % of each class's beats and training 40 %: half of a class may
+    live in one heart.
+
+    Parameters
+    ----------
+    label, patient : (n_beats,) array
+    seed : int
+    test, val : float
+        Shares of the patients.
+
+    Raises
+    ------
+    UsageError
+        Where no draw of a thousand does.
+    """
+    names, whose = np.unique(patient, return_inverse=True)
+    classes, label = np.unique(label, return_inverse=True)
+    n_test, n_val = (max(1, round(share * len(names))) for share in (test, val))
+    if not (0 < test < 1 and 0 < val < 1 and n_test + n_val < len(names)):
+        raise UsageError(
+            f"test={test}, val={val} of {len(names)} patients; expected shares that leave some to train on"
+        )
+    counts = np.zeros((len(names), len(classes)), dtype=np.int64)
+    np.add.at(counts, (whose, label), 1)
+    total = counts.sum(axis=0)
+    rng = np.random.default_rng(seed)
+    for _ in range(1000):
+        parts = np.split(rng.permutation(len(names)), [n_test, n_test + n_val])  # test, validation, training
+        tested, chosen, trained = (counts[part].sum(axis=0) for part in parts)
+        if (np.minimum(tested, chosen) >= 0.03 * total).all() and (trained >= 0.4 * total).all():
+            held, watched, learned = (np.flatnonzero(np.isin(whose, part)) for part in parts)
+            return Split(learned, watched, held).check(len(whose), patient)
+    raise UsageError(
+        f"no draw of {len(names)} patients gives enough of {len(classes)} classes to every part; use more patients"
+    )
+
+
+def without_overlap(split: Split, record: ArrayLike, r_sample: ArrayLike, length: float) -> Split:
+    """Leave out of training each beat whose window shares a stretch of the recording with a window of another part.
+
+    A window of 2 s around a beat shows its neighbours too, so that at random a test window's samples are trained on.
+    Likewise, validation beats that overlap test beats are left out.
+
+    Parameters
+    ----------
+    split : Split
+        With a validation part.
+    record, r_sample : (n_beats,) array
+        Where each beat is; all windows lie around it in the same way.
+    length : float
+        Of a window, in samples of the record.
+    """
+    if split.val is None:
+        raise UsageError("the split has no validation part; expected one")
+    where = (record, r_sample, length)
+    train = split.train[~overlaps(split.train, np.concatenate([split.val, split.test]), *where)]
+    val = split.val[~overlaps(split.val, split.test, *where)]
+    return Split(train, val, split.test).check(len(np.asarray(record)))
+
+
+def overlaps(
+    rows: NDArray[np.int64], others: NDArray[np.int64], record: ArrayLike, r_sample: ArrayLike, length: float
+) -> NDArray[np.bool_]:
+    """Say of each row's window whether it shares a stretch of its recording with the window of one of the others.
+
+    Parameters
+    ----------
+    rows, others : (n,), (m,) int array
+        Row numbers of beats.
+    record, r_sample, length
+        As for `without_overlap`.
+
+    Returns
+    -------
+    (n,) bool array
+    """
+    r_sample = np.asarray(r_sample, dtype=np.float64)
+    _, number = np.unique(record, return_inverse=True)
+    at = r_sample + number * (r_sample.max() + 2 * length)  # all recordings on one line, none near another
+    edges = np.concatenate([[-np.inf], np.sort(at[others]), [np.inf]])
+    after = np.searchsorted(edges, at[rows])
+    return np.minimum(at[rows] - edges[after - 1], edges[after] - at[rows]) < length
+
+
+def limit_classes(
+    rows: NDArray[np.int64], label: ArrayLike, limit: int, *, class_names: Sequence[str], seed: int
+) -> NDArray[np.int64]:
+    """Draw at most so many rows of each class.
+
+    Parameters
+    ----------
+    rows : (n,) int array
+        Row numbers of beats.
+    label : (n_beats,) int array
+        Of all beats.
+    limit : int
+        0 keeps them all.
+    class_names : sequence of str
+    seed : int
+
+    Raises
+    ------
+    UsageError
+        Where a class that is present has fewer rows than `limit`, so that the classes would not come out equal.
+    """
+    if not limit:
+        return rows
+    if limit < 0:
+        raise UsageError(f"class_limit={limit}; expected a number of beats, or 0 for all")
+    rows = np.random.default_rng(seed).permutation(rows)
+    found = np.asarray(label)[rows]
+    counts = np.bincount(found, minlength=len(class_names))
+    rarest = int(min(np.flatnonzero(counts), key=lambda position: counts[position]))
+    if counts[rarest] < limit:
+        raise UsageError(
+            f"class_limit={limit} is more than the {counts[rarest]} beats of class {class_names[rarest]} there are to "
+            f"train on; expected at most {counts[rarest]}, or 0 for all beats of every class"
+        )
+    return np.concatenate([rows[found == position][:limit] for position in np.flatnonzero(counts)])
+
+
 def patient_folds(
     label: ArrayLike, patient: ArrayLike, n_folds: int, *, seed: int
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:

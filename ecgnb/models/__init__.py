@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import pickle
 import warnings
@@ -16,14 +17,30 @@ from torch import nn
 
 from ecgnb.errors import ModelError, UsageError
 from ecgnb.models.autoencoder_classifier import ComplexCNN, LSTMAutoencoderClassifier, SimpleCNN
+from ecgnb.models.bircnn import BiRCNN
 from ecgnb.models.cnn_lstm import CNNLSTM
+from ecgnb.models.deep_ecgnet import DeepECGNet
+from ecgnb.models.ecgnet import ECGNet
+from ecgnb.models.ldcnn import LDCNN
+from ecgnb.models.lite_ecgnet import LiteECGNet
 from ecgnb.models.lstm_autoencoder import LSTMAutoencoder
+from ecgnb.models.micro_ecgnet import MicroECGNet
+from ecgnb.models.resnet1d import ResNet1d
+from ecgnb.models.se_ecgnet import SEECGNet
 
 __all__ = [
     "CNNLSTM",
+    "LDCNN",
+    "BiRCNN",
     "ComplexCNN",
+    "DeepECGNet",
+    "ECGNet",
     "LSTMAutoencoder",
     "LSTMAutoencoderClassifier",
+    "LiteECGNet",
+    "MicroECGNet",
+    "ResNet1d",
+    "SEECGNet",
     "SimpleCNN",
     "count_parameters",
     "create",
@@ -35,10 +52,18 @@ __all__ = [
 
 # Adding a model is one file beside this one, and one line here.
 _MODELS: dict[str, Callable[..., nn.Module]] = {
+    "bircnn": BiRCNN,
     "cnn_lstm": CNNLSTM,
     "complex_cnn": ComplexCNN,
+    "deep_ecgnet": DeepECGNet,
+    "ecgnet": ECGNet,
+    "ldcnn": LDCNN,
+    "lite_ecgnet": LiteECGNet,
     "lstm_autoencoder": LSTMAutoencoder,
     "lstm_autoencoder_classifier": LSTMAutoencoderClassifier,
+    "micro_ecgnet": MicroECGNet,
+    "resnet1d": ResNet1d,
+    "se_ecgnet": SEECGNet,
     "simple_cnn": SimpleCNN,
 }
 FORMAT = "ecgnb-model-1"
@@ -65,7 +90,9 @@ def create(name: str, **options: Any) -> nn.Module:
         For an unknown name or option.
     """
     if name not in _MODELS:
-        raise ModelError(f"unknown model {name!r}; expected one of: {', '.join(_MODELS)}")
+        close = difflib.get_close_matches(str(name), _MODELS, 1, cutoff=0.4)
+        meant = f"did you mean {close[0]!r}? " if close else ""
+        raise ModelError(f"unknown model {name!r}; {meant}expected one of: {', '.join(_MODELS)}")
     known = inspect.signature(_MODELS[name]).parameters
     if unknown := set(options) - set(known):
         raise ModelError(f"{name} has no option {', '.join(sorted(unknown))}; it takes: {', '.join(known)}")

@@ -1,0 +1,35 @@
+"""The MicroECGNet, this course's own: as few parameters and milliseconds as the task seems to need."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ecgnb.models.beat_classifier import BeatClassifier, conv_block, scaled
+
+
+class MicroECGNet(BeatClassifier):
+    """Four strided convolutions, and a read-out that knows the places.
+
+    Parameters
+    ----------
+    n_samples, n_classes, width
+        As for `BeatClassifier`.
+    """
+
+    shortest = 32
+
+    def __init__(self, n_samples: int, n_classes: int = 5, width: float = 1.0) -> None:
+        super().__init__(n_samples, n_classes, width)
+        first, second, third, fourth = (scaled(n, width) for n in (8, 12, 16, 24))
+        self.convolutions = nn.Sequential(
+            conv_block(1, first, 15, stride=4),
+            conv_block(first, second, 7, stride=2),
+            conv_block(second, third, 7, stride=2),
+            conv_block(third, fourth, 5, stride=2),
+        )
+        n_places = -(-n_samples // 32)  # left of the strides, each rounded up
+        self.read_out = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(n_places * fourth, n_classes))
+
+    def score(self, image: Tensor) -> Tensor:
+        """Score the classes: (n, 1, 1, n_samples) to (n, n_classes)."""
+        return self.read_out(self.convolutions(image))

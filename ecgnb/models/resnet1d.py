@@ -1,0 +1,34 @@
+"""ResNet-18 in one dimension."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ecgnb.models.beat_classifier import BeatClassifier, conv_block, residual_stages, scaled
+
+
+class ResNet1d(BeatClassifier):
+    """A stem with a kernel of 15 samples, four stages of two residual blocks with kernels of 7.
+
+    He et al. 2016, Deep residual learning for image recognition, doi:10.1109/CVPR.2016.90.
+
+    Parameters
+    ----------
+    n_samples, n_classes, width
+        As for `BeatClassifier`.
+    """
+
+    shortest = 32
+
+    def __init__(self, n_samples: int, n_classes: int = 5, width: float = 1.0) -> None:
+        super().__init__(n_samples, n_classes, width)
+        channels = [scaled(n, width) for n in (64, 128, 256, 512)]
+        self.stem = nn.Sequential(
+            conv_block(1, channels[0], 15, stride=2), nn.MaxPool2d((1, 3), (1, 2), padding=(0, 1))
+        )
+        self.stages = residual_stages(channels, kernel=7)
+        self.head = nn.Linear(channels[-1], n_classes)
+
+    def score(self, image: Tensor) -> Tensor:
+        """Score the classes: (n, 1, 1, n_samples) to (n, n_classes)."""
+        return self.head(self.stages(self.stem(image)).mean(dim=(2, 3)))
