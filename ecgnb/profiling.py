@@ -66,7 +66,7 @@ def threads(n: int) -> Iterator[None]:
 
 
 @torch.inference_mode()
-def latency(model: nn.Module, n_inputs: int, *, n_passes: int = 50, rounds: int = 4) -> Latency:
+def latency(model: nn.Module, n_inputs: int, *, rounds: int = 5, seconds: float = 0.2) -> Latency:
     """Return the median and the 95th percentile of the time for one beat, on one thread.
 
     They are those of the fastest of some rounds: what else runs on the machine can only add to a time.
@@ -76,20 +76,23 @@ def latency(model: nn.Module, n_inputs: int, *, n_passes: int = 50, rounds: int 
     model : nn.Module
     n_inputs : int
         Numbers in a row of input.
-    n_passes : int
-        Passes of a round, at least 20; a tenth as many to warm up go before each.
     rounds : int
+        At least 1.
+    seconds : float
+        Least time of a round, and least number of passes 20: fewer tell no percentile.
     """
-    if n_passes < 20:
-        raise UsageError(f"n_passes={n_passes}; expected at least 20, or a percentile means nothing")
+    if rounds < 1:
+        raise UsageError(f"rounds={rounds}; expected at least 1")
     model.eval()
     beat = torch.randn(1, n_inputs, device=_device(model))
     best = Latency(np.inf, np.inf)
     with threads(1):
         for _ in range(rounds):
-            for _ in range(n_passes // 10):
+            times: list[float] = []
+            for _ in range(3):  # to warm up
                 model(beat)
-            times = [_seconds(model, beat) for _ in range(n_passes)]
+            while len(times) < 20 or sum(times) < seconds:
+                times.append(_seconds(model, beat))
             best = min(best, Latency(*(1000 * float(value) for value in np.percentile(times, [50, 95]))))
     return best
 

@@ -202,11 +202,11 @@ def test_latency_is_of_one_thread_and_ordered():
     model = nn.Linear(8, 2)
     model.register_forward_hook(lambda *_: n_threads.append(torch.get_num_threads()))
     before = torch.get_num_threads()
-    found = profiling.latency(model, 8, n_passes=20)
+    found = profiling.latency(model, 8, rounds=2, seconds=0.0)
     assert 0 < found.p50 <= found.p95 and set(n_threads) == {1} and torch.get_num_threads() == before
-    assert len(n_threads) >= 20
-    with pytest.raises(UsageError, match="at least 20"):
-        profiling.latency(model, 8, n_passes=3)
+    assert len(n_threads) == 46, "two rounds of three to warm up and twenty"
+    with pytest.raises(UsageError, match="rounds=0; expected at least 1"):
+        profiling.latency(model, 8, rounds=0)
 
 
 @settings(max_examples=50, deadline=None)
