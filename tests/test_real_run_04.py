@@ -10,11 +10,11 @@ from ecgnb.lessons import find
 
 def test_lesson_04_with_the_two_smallest(real_mitdb, tmp_path):
     """A default run takes too long here; the two smallest networks show what the lesson says of splits and leaks."""
-    few = dict(models=["micro_ecgnet", "lite_ecgnet"], leak_models=["micro_ecgnet"])
+    few = dict(models=["micro_ecgnet", "lite_ecgnet"], epochs=2)
     metrics, committed = run_on_real_data("04", tmp_path, **few)
     for found in (metrics, committed):
         leak = found["leak"]["micro_ecgnet"]
-        assert leak["stratified"][0] > leak["record-wise"][0] + 0.15, "known patients flatter"
+        assert leak["stratified"][0] > leak["record-wise"][0] + 0.1, "known patients flatter"
         assert found["overlapping_test_windows"] > 0.95
         assert found["models"]["micro_ecgnet"]["parameters"] <= 15_000
         assert found["models"]["lite_ecgnet"]["parameters"] <= 300_000
