@@ -175,8 +175,7 @@ show_markdown(
 assert not set(patient[parts["record-wise"].train]) & set(patient[parts["record-wise"].test])
 display(pd.concat({k: pd.DataFrame({p: beats[getattr(s, p)].counts() for p in ("train", "val", "test")}).T for k, s in parts.items()}))  # fmt: skip
 whose = parts[split].test
-table = pd.crosstab(beats.class_name[whose], beats.record[whose], rownames=["class"], colnames=["record"])  # fmt: skip
-table.reindex(names)
+pd.crosstab(beats.class_name[whose], beats.record[whose], rownames=["class"], colnames=["record"]).reindex(names)  # fmt: skip
 
 # %% [markdown]
 # The lower table is worth a minute: it says *whose* beats the test counts. Where patients are kept apart, a class may live in
