@@ -239,6 +239,43 @@ def test_what_lesson_03_says(profile):
         assert found["macro_f1"] <= default["macro_f1"], "no higher"
 
 
+def test_what_lesson_04_says():
+    """Its prose is written without numbers; here they are."""
+    run = read_json(authoring.results_path(LESSONS[3], "default"))
+    assert run["code_sha256"] == authoring.code_sha256(jupytext.read(LESSONS[3].script)), "run: make notebooks"
+    found = run["metrics"]
+    models, usual = found["models"], found["usual"]
+    assert len(models) == 8 and found["smallest"] == "micro_ecgnet"
+    assert usual["se_ecgnet"]["parameters"] > 100 * usual["lite_ecgnet"]["parameters"], "more than a hundred times"
+    assert 11 < usual["se_ecgnet"]["parameters"] / usual["bircnn"]["parameters"] < 13, "a twelfth"
+    assert usual["bircnn"]["macs"] == pytest.approx(usual["se_ecgnet"]["macs"], rel=0.05), "as many operations"
+    assert 65 < models["se_ecgnet"]["peak_memory_mb"] < 75, "70 MB"
+    faster = [name for name in models if models[name]["latency_ms_p50"] < models["lite_ecgnet"]["latency_ms_p50"]]
+    assert max(models[name]["macs"] for name in faster) > 3 * models["lite_ecgnet"]["macs"], "many small layers"
+    higher = [name for name, model in models.items() if model["macro_f1_without_the_shift"] > model["macro_f1"]]
+    assert len(higher) >= 6, "for most networks it is the higher one"
+    assert max(model["per_class"]["SVEB"]["recall"] for model in models.values()) < 0.3, "no network finds many"
+    low, high = found["smallest_on_all_minus_best_interval"]
+    assert low < 0 < high and found["smallest_on_all_minus_best"] > -0.02, "level with the best of the others"
+    leak, overlap = found["leak"]["micro_ecgnet"], found["leak_by_overlap"]["micro_ecgnet"]
+    assert overlap[1] > 0 and overlap[0] < (leak["stratified-gap"][0] - leak["record-wise"][0]) / 3, "a small part"
+    assert found["leak_windows_seen"]["stratified"] > 0.4 and found["leak_windows_seen"]["stratified-gap"] == 0
+    choices = found["choices"]
+    mean = {change: np.mean(row["validation_macro_f1"]) for change, row in choices.items()}
+    ours, separable, wider = (choices[change] for change in ("as it is", "separable", "stride of two"))
+    assert min(ours["validation_macro_f1"]) < 0.3, "one of ours failed"
+    assert max(mean["averages over time"], mean["not disturbed"]) < mean["as it is"] < mean["stride of two"]
+    assert mean["separable"] >= mean["as it is"] and separable["parameters"] < 0.42 * ours["parameters"]
+    assert separable["latency_ms_p50"] > 1.8 * ours["latency_ms_p50"] and wider["macs"] == 2 * ours["macs"]
+    full = read_json(authoring.results_path(LESSONS[3], "full"))
+    assert full["code_sha256"] == run["code_sha256"], "run: make full LESSON=04"
+    trained = {change: row["validation_macro_f1"] for change, row in full["metrics"]["choices"].items()}
+    assert max(map(np.ptp, trained.values())) < 0.1, "there trainings agree"
+    averaged = np.mean(trained.pop("averages over time"))
+    level = [np.mean(values) for values in trained.values()]
+    assert max(level) - min(level) < 0.03 and averaged < min(level) - 0.1, "the read-out was the one that mattered"
+
+
 @pytest.fixture(scope="module", params=LESSONS, ids=lambda lesson: lesson.number)
 def smoke(request, tmp_path_factory):
     """A lesson executed in smoke size, from a foreign working directory."""
