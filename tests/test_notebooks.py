@@ -269,6 +269,10 @@ def test_what_lesson_04_says():
     assert separable["latency_ms_p50"] > 1.8 * ours["latency_ms_p50"] and wider["macs"] == 2 * ours["macs"]
     full = read_json(authoring.results_path(LESSONS[3], "full"))
     assert full["code_sha256"] == run["code_sha256"], "run: make full LESSON=04"
+    assert full["parameters"]["minutes"] == 1.5 and full["metrics"]["smallest_minus_best_interval"][0] > 0, "on top"
+    assert (
+        full["metrics"]["train_beats"]["se_ecgnet"] < 10_000 < 70_000 < full["metrics"]["train_beats"]["micro_ecgnet"]
+    )
     trained = {change: row["validation_macro_f1"] for change, row in full["metrics"]["choices"].items()}
     assert max(map(np.ptp, trained.values())) < 0.1, "there trainings agree"
     averaged = np.mean(trained.pop("averages over time"))

@@ -1,7 +1,7 @@
 """What the architectures of lesson 04 share: one form of input, one form of error, and a few building blocks.
 
 A beat is an image one pixel high, (n, channels, 1, t), as in lesson 02: PyTorch's fast channels-last kernels exist for
-images alone. On two cores a depthwise convolution trains three to five times as fast so, a full one a quarter faster.
+images alone. On two cores a depthwise convolution trains about twice as fast so, a full one half as fast again.
 """
 
 from __future__ import annotations
