@@ -10,7 +10,7 @@ from ecgnb.lessons import find
 
 def test_lesson_04_with_the_two_smallest(real_mitdb, tmp_path):
     """A default run takes too long here; the two smallest networks show what the lesson says of splits and leaks."""
-    few = dict(models=["micro_ecgnet", "lite_ecgnet"], epochs=2)
+    few = dict(models=["micro_ecgnet", "lite_ecgnet"], epochs=1)
     metrics, committed = run_on_real_data("04", tmp_path, **few)
     for found in (metrics, committed):
         leak = found["leak"]["micro_ecgnet"]
