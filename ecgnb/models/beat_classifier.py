@@ -78,10 +78,10 @@ def conv(
     return made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def conv_block(channels_in: int, channels: int, kernel: int, *, stride: int = 1, groups: int = 1) -> nn.Sequential:
+def conv_block(channels_in: int, channels: int, kernel: int, *, stride: int = 1) -> nn.Sequential:
     """Return convolution, normalisation, ReLU."""
     return nn.Sequential(
-        conv(channels_in, channels, kernel, stride=stride, groups=groups),
+        conv(channels_in, channels, kernel, stride=stride),
         nn.BatchNorm2d(channels),
         nn.ReLU(inplace=True),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from ecgnb.models.beat_classifier import BeatClassifier, SqueezeExcitation, conv
 
 
 class SincFilters(nn.Module):
-    """Band-pass filters of which only the two cut-offs are learned.
+    """Band-pass filters of which only the lower cut-off and the bandwidth are learned.
 
     Ravanelli and Bengio 2018, Speaker recognition from raw waveform with SincNet, arXiv:1808.00158.
 
@@ -63,20 +64,19 @@ class MultiScaleBlock(nn.Module):
     Depthwise-separable convolution: Howard et al. 2017, MobileNets, arXiv:1704.04861.
     """
 
-    def __init__(self, channels_in: int, channels: int, *, stride: int) -> None:
+    def __init__(self, channels_in: int, channels: int) -> None:
         super().__init__()
-        self.near = conv(channels_in, channels_in, 7, stride=stride, groups=channels_in)
-        self.far = conv(channels_in, channels_in, 7, stride=stride, dilation=4, groups=channels_in)
+        self.near = conv(channels_in, channels_in, 7, stride=2, groups=channels_in)
+        self.far = conv(channels_in, channels_in, 7, stride=2, dilation=4, groups=channels_in)
         self.mix = nn.Sequential(
             conv(2 * channels_in, channels, 1),
             nn.BatchNorm2d(channels),
             SqueezeExcitation(channels, 8),
         )
-        same = stride == 1 and channels_in == channels
-        self.shortcut = nn.Identity() if same else conv(channels_in, channels, 1, stride=stride)
+        self.shortcut = conv(channels_in, channels, 1, stride=2)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Refine: (n, channels_in, 1, t) to (n, channels, 1, t / stride)."""
+        """Refine: (n, channels_in, 1, t) to (n, channels, 1, t / 2)."""
         scales = torch.cat([self.near(maps), self.far(maps)], dim=1)
         return torch.relu(self.mix(scales) + self.shortcut(maps))
 
@@ -116,13 +116,10 @@ class LiteECGNet(BeatClassifier):
         super().__init__(n_samples, n_classes, width)
         base = scaled(32, width)
         self.front = nn.Sequential(SincFilters(base), nn.BatchNorm2d(base), nn.ReLU())
-        plan = [(2 * base, 2), (4 * base, 2), (6 * base, 2)]
-        before = [base, *(channels for channels, _ in plan)]
-        self.blocks = nn.Sequential(
-            *(MultiScaleBlock(first, last, stride=stride) for first, (last, stride) in zip(before, plan, strict=False))
-        )
-        self.gates = Gates(plan[-1][0])
-        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(plan[-1][0], n_classes))
+        channels = [base, 2 * base, 4 * base, 6 * base]
+        self.blocks = nn.Sequential(*(MultiScaleBlock(before, after) for before, after in pairwise(channels)))
+        self.gates = Gates(channels[-1])
+        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(channels[-1], n_classes))
 
     def score(self, image: Tensor) -> Tensor:
         """Score the classes: (n, 1, 1, n_samples) to (n, n_classes)."""
