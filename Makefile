@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test lab notebooks full weights readme bench lint constraints clean
+.PHONY: run test lab app notebooks full weights readme screenshot bench lint constraints clean
 
 run: $(VENV)/.notebooks  ## execute lesson 01, or that of LESSON=02
 	$(BIN)/ecgnb run $(or $(LESSON),01)
@@ -22,6 +22,9 @@ lint: $(VENV)/.test
 lab: $(VENV)/.notebooks  ## step through the lessons in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
+app: $(VENV)/.app  ## read an ECG in the browser, on this computer alone
+	$(BIN)/ecgnb app
+
 notebooks: $(VENV)/.test  ## re-execute the notebooks whose code changed, and refresh the numbers in text and README
 	$(BIN)/python -m ecgnb.authoring notebooks
 
@@ -33,6 +36,9 @@ weights: $(VENV)/.test  ## train the weights that come with the package anew: le
 
 readme: $(VENV)/.test  ## refresh the numbers in README and lessons from the committed runs
 	$(BIN)/python -m ecgnb.authoring readme
+
+screenshot: $(VENV)/.test  ## take the picture of the app that lesson 05 shows
+	ECGNB_SCREENSHOT=$(CURDIR)/notebooks/images/05_app.png $(BIN)/python -m pytest -q tests/test_app_browser.py -k picture
 
 bench: $(VENV)/.test  ## how much faster our way is than the plain one, as ratios
 	$(BIN)/python tests/bench.py
@@ -52,9 +58,13 @@ $(VENV)/.made:
 
 $(VENV)/.notebooks: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "installing the course into $(VENV) (a few minutes the first time)"
-	$(INSTALL) -e '.[notebooks]'
+	$(INSTALL) -e '.[notebooks,export]'
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.notebooks
-	$(INSTALL) -e '.[notebooks,test]'
+$(VENV)/.app: $(VENV)/.notebooks
+	$(INSTALL) -e '.[notebooks,export,app]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.app
+	$(INSTALL) -e '.[notebooks,export,app,test]'
 	@touch $@

@@ -119,6 +119,88 @@ def list_data() -> None:
     _print(("data set", "state", "folder", "licence"), rows)
 
 
+@app.command("classify")
+def classify(
+    file: Annotated[Path, typer.Argument(help="A WFDB record (.hea or .dat), a table (.csv, .txt, .tsv) or .npy.")],
+    fs: Annotated[
+        float | None, typer.Option(help="Samples per second, 100 to 2000; where the file does not say.")
+    ] = None,
+    lead: Annotated[str | None, typer.Option(help="Name of the lead or column, or its number from 1 on.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="CSV file for the table of beats.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture of the first seconds with their beats (.png).")] = None,
+    model: Annotated[
+        str, typer.Option(help="Pretrained weights, or a model file (.pth of a run, .onnx).")
+    ] = "cnn_lstm",
+    detector: Annotated[str, typer.Option(help="slope, xqrs or sleepecg.")] = "slope",
+    min_confidence: Annotated[float, typer.Option(help="A less probable beat is not classified.")] = 0.7,
+    flip: Annotated[bool, typer.Option("--flip", help="Turn the signal upside down first.")] = False,
+) -> None:
+    """Name the beats of a recording of yours. For learning, not for diagnosis."""
+    from ecgnb.classify import classify_recording, load_classifier  # torch takes seconds to import
+    from ecgnb.datasets import read_recording
+
+    for target in (output, plot):
+        if target is not None and not target.parent.is_dir():
+            raise UsageError(f"{target} cannot be written: the folder {target.parent} does not exist")
+    recording = read_recording(file, fs=fs, lead=lead)
+    if recording.fs is None:
+        raise UsageError(f"{file.name} does not say its sampling rate; give it, such as --fs 250")
+    found = classify_recording(
+        recording.signal, recording.fs, classifier=load_classifier(model), detector=detector,
+        min_confidence=min_confidence, flip=flip,
+    )  # fmt: skip
+    if output is not None:
+        found.beats.to_csv(output, index_label="beat", float_format="%.5g")
+    if plot is not None:
+        from ecgnb.plotting import plot_classified, use_style
+
+        use_style()
+        plot_classified(recording, found).savefig(plot)
+    for warning in found.warnings():
+        typer.echo(f"warning: {warning}", err=True)
+    summary = found.summary()
+    _print(("class", "beats"), [(str(name), str(n)) for name, n in found.counts().items()])
+    if summary["beats"]:
+        typer.echo(
+            f"{summary['seconds']:.0f} s at {found.fs:g} Hz, heart rate {summary['heart_rate_bpm']:.0f} a minute, "
+            f"{summary['not_classified']:.1%} of {summary['beats']:,} beats not classified (?)"
+        )
+    typer.echo("For learning and research, not for diagnosis.")
+
+
+@app.command("export")
+def export(
+    model: Annotated[str, typer.Argument(help="Pretrained weights (cnn_lstm), or a model file (.pth) of a run.")],
+    file: Annotated[Path, typer.Argument(help="The ONNX file to write.")],
+    int8: Annotated[bool, typer.Option("--int8", help="Keep weights as 8-bit integers.")] = False,
+) -> None:
+    """Write a network as an ONNX file, and prove that it computes the same."""
+    from ecgnb.classify import TorchClassifier, load_classifier
+    from ecgnb.export import export_onnx
+
+    classifier = load_classifier(model)
+    if not isinstance(classifier, TorchClassifier):
+        raise UsageError(f"{model} is an ONNX file already; expected pretrained weights or a .pth file")
+    gap = export_onnx(classifier, file, int8=int8)
+    typer.echo(f"{file}: {file.stat().st_size / 1000:,.0f} kB, scores within {gap:.1g} of PyTorch's")
+    typer.echo("input: beats (n, samples), z-scored; output: scores (n, classes); how beats are cut: in its metadata")
+
+
+@app.command("app")
+def web_app(
+    port: Annotated[int, typer.Option(help="Port of this computer to listen on.", min=1, max=65535)] = 8501,
+) -> None:
+    """Start the web app; stop it with Ctrl-C."""
+    from importlib.util import find_spec
+
+    if not (find_spec("streamlit") and find_spec("plotly")):
+        raise UsageError("the app needs streamlit and plotly; get them with: pip install 'ecgnb[app]', or: make app")
+    from ecgnb.webapp.serve import serve
+
+    typer.echo(f"the app is at http://localhost:{port} (stop it with Ctrl-C)")
+    sys.exit(serve(port))
+
+
 def main() -> None:
     """Run the command line; an error of the user's is one line, unless ``--debug`` asks for the traceback."""
     debug = "--debug" in sys.argv[1:]

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from ecgnb.datasets import Beats, Record
+from ecgnb.classify import ClassifiedRecording
+from ecgnb.datasets import Beats, Record, Recording
 from ecgnb.datasets.records import CLASS_NAMES
 from ecgnb.errors import UsageError
 from ecgnb.training import History
@@ -193,6 +194,30 @@ def plot_measure_by_class(tables: Mapping[str, pd.DataFrame], measure: str, *, y
     axis.set_xticks(range(len(names)), names)
     axis.set(xlabel="class", ylabel=ylabel, title=title, ylim=(-0.03, 1.05), xlim=(-0.5, len(names) - 0.35))
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=len(tables))
+    return figure
+
+
+def plot_classified(
+    recording: Recording, found: ClassifiedRecording, *, start: float = 0.0, seconds: float = 30.0
+) -> Figure:
+    """Draw a stretch of a recording, ten seconds a line, each beat's label over it in its class's colour."""
+    lines = max(1, int(np.ceil(min(seconds, found.seconds - start) / 10)))
+    figure, axes = plt.subplots(lines, 1, figsize=(10, 1.9 * lines + 0.5), sharey=True, squeeze=False)
+    for line, axis in enumerate(axes[:, 0]):
+        low, high = start + 10 * line, start + 10 * line + 10
+        first, last = int(low * found.fs), min(len(recording.signal), int(high * found.fs))
+        axis.plot(np.arange(first, last) / found.fs, recording.signal[first:last], color="black", linewidth=0.9)
+        for _, beat in found.beats[found.beats["time_s"].between(low, high, inclusive="left")].iterrows():
+            y = float(recording.signal[int(beat["r_sample"])])
+            below = y < float(np.nanmedian(recording.signal[first:last]))
+            axis.annotate(
+                beat["label"], (beat["time_s"], y), xytext=(0, -14 if below else 5), textcoords="offset points",
+                ha="center", color=CLASS_COLOURS.get(beat["label"], "#8A6D00"), fontweight="bold",
+            )  # fmt: skip
+        axis.set(xlim=(low, high), ylabel=f"amplitude ({recording.unit})" if recording.unit else "amplitude")
+        axis.margins(y=0.2)
+    axes[-1, 0].set_xlabel("time (s)")
+    axes[0, 0].set_title(f"{recording.name}, {recording.lead}: the network's labels (?: not classified)")
     return figure
 
 

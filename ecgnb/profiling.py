@@ -6,7 +6,7 @@ import copy
 import io
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -81,19 +81,31 @@ def latency(model: nn.Module, n_inputs: int, *, rounds: int = 5, seconds: float 
     seconds : float
         Least time of a round, and least number of passes 20: fewer tell no percentile.
     """
-    if rounds < 1:
-        raise UsageError(f"rounds={rounds}; expected at least 1")
     model.eval()
     beat = torch.randn(1, n_inputs, device=_device(model))
-    best = Latency(np.inf, np.inf)
     with threads(1):
-        for _ in range(rounds):
-            times: list[float] = []
-            for _ in range(3):  # to warm up
-                model(beat)
-            while len(times) < 20 or sum(times) < seconds:
-                times.append(_seconds(model, beat))
-            best = min(best, Latency(*(1000 * float(value) for value in np.percentile(times, [50, 95]))))
+        return fastest_latency(lambda: _forward(model, beat), rounds=rounds, seconds=seconds)
+
+
+def fastest_latency(call: Callable[[], Any], *, rounds: int = 5, seconds: float = 0.2) -> Latency:
+    """Return the median and the 95th percentile of the time that a call takes, in the fastest of some rounds.
+
+    Parameters
+    ----------
+    call : callable
+    rounds, seconds
+        As for `latency`.
+    """
+    if rounds < 1:
+        raise UsageError(f"rounds={rounds}; expected at least 1")
+    best = Latency(np.inf, np.inf)
+    for _ in range(rounds):
+        times: list[float] = []
+        for _ in range(3):  # to warm up
+            call()
+        while len(times) < 20 or sum(times) < seconds:
+            times.append(_seconds(call))
+        best = min(best, Latency(*(1000 * float(value) for value in np.percentile(times, [50, 95]))))
     return best
 
 
@@ -102,8 +114,13 @@ def beats_per_second(model: nn.Module, n_inputs: int, *, batch_size: int = 256, 
     """Return how many beats a second pass in batches, on all threads: the best of some passes after one to warm up."""
     model.eval()
     batch = torch.randn(batch_size, n_inputs, device=_device(model))
-    _seconds(model, batch)
-    return batch_size / min(_seconds(model, batch) for _ in range(n_passes))
+    return fastest_rate(lambda: _forward(model, batch), batch_size, n_passes=n_passes)
+
+
+def fastest_rate(call: Callable[[], Any], n_beats: int, *, n_passes: int = 3) -> float:
+    """Return how many beats a second a call does that does `n_beats`: the best of some after one to warm up."""
+    call()
+    return n_beats / min(_seconds(call) for _ in range(n_passes))
 
 
 class _Held(TorchDispatchMode):
@@ -184,11 +201,14 @@ def _device(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
-def _seconds(model: nn.Module, batch: Tensor) -> float:
-    """Time one forward pass; a GPU computes while Python goes on, so wait for it."""
-    wait = torch.cuda.synchronize if batch.is_cuda else (lambda: None)
-    wait()
-    started = time.perf_counter()
+def _forward(model: nn.Module, batch: Tensor) -> None:
+    """Compute, and wait for it: a GPU computes while Python goes on."""
     model(batch)
-    wait()
+    if batch.is_cuda:
+        torch.cuda.synchronize()
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    call()
     return time.perf_counter() - started

@@ -19,19 +19,20 @@ def bounds(requirements):
 
 
 def test_environment_yml_has_the_bounds_of_pyproject():
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["notebooks"]
+    extras = PROJECT["optional-dependencies"]
+    wanted = PROJECT["dependencies"] + extras["notebooks"] + extras["export"] + extras["app"]
     wanted = [re.sub(r"^[a-z-]+", lambda name: CONDA_NAMES.get(name.group(), name.group()), text) for text in wanted]
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     pip = next(entry["pip"] for entry in listed if isinstance(entry, dict))
     conda = [text for text in listed if isinstance(text, str) and text != "pip"]
     assert sorted(conda) == sorted([*wanted, f"python{PROJECT['requires-python']}"])
-    assert sorted(pip) == sorted([*PROJECT["optional-dependencies"]["arff"], "-e ."])
+    assert sorted(pip) == sorted([*extras["arff"], "-e ."])
 
 
 def test_constraints_name_what_we_require_but_torch():
     pinned = {line.partition("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
     extras = PROJECT["optional-dependencies"]
-    wanted = bounds(PROJECT["dependencies"] + extras["notebooks"] + extras["test"])
+    wanted = bounds(PROJECT["dependencies"] + [text for name in extras if name != "arff" for text in extras[name]])
     assert {name.lower() for name in wanted} - {"torch"} <= pinned
     assert not any(name == "torch" or name.startswith("nvidia") for name in pinned)
 

@@ -16,6 +16,10 @@ from ecgnb.errors import UsageError
 
 RR_FEATURES = ("previous RR (s)", "next RR (s)", "previous RR over its mean so far", "previous RR over the last eight")
 
+# Why a beat has no window.
+NEAR_START, NEAR_END = "too near the start of the record", "too near the end of the record"
+NO_VALUE = "samples without a value"
+
 
 def cut_beats(
     record: Record,
@@ -53,32 +57,21 @@ def cut_beats(
         For a window or a sampling rate that is not above 0, or a high-pass not between 0 and half the record's rate.
     """
     before, after, target = check_window(before, after, record.fs if fs is None else fs)
-    wave: NDArray[Any] = record.signal[:, record.leads.index(record.lead(lead))]
-    has_value = np.isfinite(wave)
-    if not has_value.all():
-        at = np.arange(len(wave))
-        wave = np.interp(at, at[has_value], wave[has_value]) if has_value.any() else np.zeros_like(wave)
+    wave, has_value = fill_gaps(record.signal[:, record.leads.index(record.lead(lead))])
     if highpass is not None:
         if not 0 < highpass < record.fs / 2:
             raise UsageError(f"highpass={highpass!r}; expected a frequency between 0 and {record.fs / 2:g} Hz, or None")
         wave = sosfiltfilt(butter(2, highpass, "highpass", fs=record.fs, output="sos"), wave)
-    ratio = Fraction(target / record.fs).limit_denominator(1000)
-    if abs(float(ratio) * record.fs / target - 1) > 1e-6:
-        raise UsageError(f"fs={target:g}: not a simple share of the record's {record.fs:g} Hz; try {record.fs * ratio}")
-    if ratio != 1:
-        wave = resample_poly(wave, ratio.numerator, ratio.denominator, padtype="line")
-    wave = wave.astype(np.float32, copy=False)
-
-    start = np.round(record.r_sample * float(ratio)).astype(np.int64) - before
-    end = start + before + after
-    early, late = start < 0, end > len(wave)
-    lacking = np.r_[0, np.cumsum(~has_value)]  # samples without a value up to each sample of the record
-    first, last = (np.clip(np.round(edge / float(ratio)).astype(np.int64), 0, len(has_value)) for edge in (start, end))
-    hollow = (lacking[last] > lacking[first]) & ~early & ~late
-    kept = np.flatnonzero(~(early | late | hollow))
+    ratio = float(_ratio(record.fs, target))
+    if abs(ratio * record.fs / target - 1) > 1e-6:
+        raise UsageError(
+            f"fs={target:g}: not a simple share of the record's {record.fs:g} Hz; try {record.fs * ratio:.6g}"
+        )
+    windows, why = cut_windows(wave, record.r_sample, record.fs, before, after, target, has_value=has_value)
+    kept = np.flatnonzero(why == "")
     return Beats(
         name=record.name,
-        signal=wave[start[kept][:, None] + np.arange(before + after)],
+        signal=windows,
         label=record.label[kept],
         class_names=CLASS_NAMES,
         record=np.full(len(kept), record.name),
@@ -87,12 +80,68 @@ def cut_beats(
         r_sample=record.r_sample[kept],
         rr=rr_features(record)[kept],
         unit="mV",
-        dropped={
-            "too near the start of the record": int(early.sum()),
-            "too near the end of the record": int((late & ~early).sum()),
-            "samples without a value": int(hollow.sum()),
-        },
+        dropped={reason: int((why == reason).sum()) for reason in (NEAR_START, NEAR_END, NO_VALUE)},
     )
+
+
+def fill_gaps(wave: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return a signal with straight lines where it has no value, and which samples have one: (n,), (n,)."""
+    has_value = np.isfinite(wave)
+    if not has_value.all():
+        at = np.arange(len(wave))
+        wave = np.interp(at, at[has_value], wave[has_value]) if has_value.any() else np.zeros_like(wave)
+    return wave, has_value
+
+
+def cut_windows(
+    wave: NDArray[Any],
+    r_sample: NDArray[np.int64],
+    fs: float,
+    before: int,
+    after: int,
+    target: float,
+    *,
+    has_value: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
+    """Cut a window around each R peak of one lead, at another sampling rate.
+
+    Parameters
+    ----------
+    wave : (n_samples,) float array
+    r_sample : (n_beats,) int array
+        In samples of `wave`.
+    fs : float
+        Samples per second of `wave`.
+    before, after : int
+        Samples of the window before the R peak, and from it on, at the rate `target`.
+    target : float
+        Samples per second of the windows, to within 0.01 % (the nearest fraction that resampling can do).
+    has_value : (n_samples,) bool array, optional
+        Which samples were recorded; a window that holds others is dropped.
+
+    Returns
+    -------
+    windows : (n_kept, before + after) float32 array
+    why : (n_beats,) str array
+        Empty for a beat that has a window; else `NEAR_START`, `NEAR_END` or `NO_VALUE`.
+    """
+    ratio = _ratio(fs, target)
+    if ratio != 1:
+        wave = resample_poly(wave, ratio.numerator, ratio.denominator, padtype="line")
+    wave = wave.astype(np.float32, copy=False)
+    start = np.round(r_sample * float(ratio)).astype(np.int64) - before
+    end = start + before + after
+    why = np.where(start < 0, NEAR_START, np.where(end > len(wave), NEAR_END, ""))
+    if has_value is not None:
+        lacking = np.r_[0, np.cumsum(~has_value)]  # samples without a value up to each sample of the signal
+        edges = (np.round(edge / float(ratio)).astype(np.int64) for edge in (start, end))
+        first, last = (np.clip(edge, 0, len(has_value)) for edge in edges)
+        why = np.where((why == "") & (lacking[last] > lacking[first]), NO_VALUE, why)
+    return wave[start[why == ""][:, None] + np.arange(before + after)], why
+
+
+def _ratio(fs: float, target: float) -> Fraction:
+    return Fraction(target / fs).limit_denominator(1000)
 
 
 def check_window(before: int, after: int, fs: float) -> tuple[int, int, float]:

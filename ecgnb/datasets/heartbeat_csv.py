@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ecgnb.datasets.beats import Beats, concatenate
+from ecgnb.datasets.recording import check_size, first_lines
 from ecgnb.datasets.records import CLASS_NAMES
 from ecgnb.datasets.splits import Split, beatwise_split
 from ecgnb.datasets.unpack import file_sha256
@@ -67,6 +70,53 @@ def load_heartbeat_csv(path: str | Path) -> Beats:
         unit="scaled to 0 ... 1",
         sha256={path.name: file_sha256(path)},
     )
+
+
+class BeatTable(NamedTuple):
+    """Beats that somebody has cut: `signal` (n_beats, n_samples) float32, and their classes where they are known."""
+
+    signal: NDArray[np.float32]
+    class_name: NDArray[np.str_] | None
+
+
+def read_beats(path: str | Path, n_samples: int = N_SAMPLES) -> BeatTable:
+    """Read beats to be named: one a row, without or with a class 0 to 4 (N, S, V, F, Q) as a last value.
+
+    Parameters
+    ----------
+    path : path
+        Values divided by commas, semicolons, tabs or spaces; a first line of names is passed over.
+    n_samples : int
+        Values of a beat.
+
+    Raises
+    ------
+    DataError
+        Naming the file, the line and what was expected there.
+    """
+    path = Path(path).expanduser()
+    expected = f"expected {n_samples} values a row, one beat each, and perhaps its class 0 to {len(CLASS_NAMES) - 1}"
+    check_size(path)
+    table = first_lines(path)
+    try:
+        rows = pd.read_csv(
+            path, header=None, sep=table.separator, decimal=table.decimal, skiprows=table.n_above, dtype=np.float32,
+            compression=None, encoding="utf-8-sig",
+        ).to_numpy()  # fmt: skip
+    except ValueError:
+        raise DataError(f"{path.name} is not a table of numbers with as many in each row; {expected}") from None
+    if rows.shape[1] not in (n_samples, n_samples + 1):
+        raise DataError(f"{path.name} has {rows.shape[1]} columns; {expected}")
+    wrong = ~np.isfinite(rows)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise DataError(f"{path.name}, row {row + 1}: value {column + 1} is missing or not finite; {expected}")
+    if rows.shape[1] == n_samples:
+        return BeatTable(rows, None)
+    known = np.isin(rows[:, -1], range(len(CLASS_NAMES)))
+    if not known.all():
+        raise DataError(f"{path.name}, row {np.argmin(known) + 1}: class {rows[np.argmin(known), -1]:g}; {expected}")
+    return BeatTable(np.ascontiguousarray(rows[:, :-1]), np.array(CLASS_NAMES)[rows[:, -1].astype(int)])
 
 
 def load_heartbeat_csvs(train_csv: str | Path, test_csv: str | Path, *, seed: int) -> tuple[Beats, Split]:

@@ -96,7 +96,7 @@ def read_record(folder: str | Path, name: str, *, annotator: str = "atr", source
             raise DataError(f"record {name!r} in {folder} lacks {name}.{ending}; expected a header, a signal and marks")
     try:
         header = wfdb.rdheader(str(base))
-        _check_header(header, name)
+        check_header(header, name)
         raw = wfdb.rdrecord(str(base), physical=False)
         marks = wfdb.rdann(str(base), annotator)
         signal = raw.dac(return_res=32) * np.array([IN_MV[unit] for unit in raw.units], dtype=np.float32)
@@ -130,7 +130,7 @@ def read_record(folder: str | Path, name: str, *, annotator: str = "atr", source
     return record
 
 
-def _check_header(header: wfdb.Record | wfdb.MultiRecord, name: str) -> None:
+def check_header(header: wfdb.Record | wfdb.MultiRecord, name: str) -> None:
     """Refuse what this course does not read, rather than read it wrongly."""
     if isinstance(header, wfdb.MultiRecord):
         raise DataError(f"record {name!r} has several segments; expected one signal from start to end")

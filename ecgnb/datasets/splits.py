@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from ecgnb.errors import UsageError
 
@@ -79,6 +78,8 @@ def beatwise_split(label: ArrayLike, *, seed: int, test: float = 0.2, val: float
         raise UsageError(f"test={test}, val={val}; expected shares that leave some beats to train and to test on")
     rows = np.arange(len(label))
     try:
+        from sklearn.model_selection import train_test_split  # half a second to import, and not every command needs it
+
         rest, tested = train_test_split(rows, test_size=test, stratify=label, random_state=seed)
         if not val:
             return Split(rest, None, tested).check(len(label))
@@ -315,6 +316,8 @@ def patient_folds(
     n_patients = len(np.unique(patient))
     if not 2 <= n_folds <= n_patients:
         raise UsageError(f"{n_folds} folds of {n_patients} patients; expected between 2 folds and one a patient")
+    from sklearn.model_selection import StratifiedGroupKFold
+
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     try:
         return list(folds.split(np.zeros(len(np.asarray(label))), label, patient))

@@ -6,6 +6,7 @@ import difflib
 import inspect
 import pickle
 import warnings
+import zipfile
 from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -47,6 +48,7 @@ __all__ = [
     "load",
     "load_pretrained",
     "names",
+    "pretrained_names",
     "save",
 ]
 
@@ -145,13 +147,15 @@ def _plain(name: str, value: Any) -> Any:
 def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """Return the model saved in a file, in evaluation mode, and the values kept beside it.
 
-    The file is read with ``weights_only=True``: it can hold numbers, not code.
+    The file is read with ``weights_only=True``: it can hold numbers, not code. Nor can it unpack to more than its size,
+    or ask for a model larger than the weights it holds.
 
     Raises
     ------
     ModelError
         Where the file is absent, damaged or not one of ours.
     """
+    _check_archive(Path(path))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch warns of foreign pickles; the error below says it plainly
@@ -164,6 +168,12 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ModelError(f"{path} was not saved by this course; expected format {FORMAT!r}")
     try:
+        with torch.device("meta"):  # takes no memory, whatever the file asks for
+            wanted = {
+                name: part.shape for name, part in create(content["name"], **content["options"]).state_dict().items()
+            }
+        if wanted != {name: part.shape for name, part in content["state_dict"].items()}:
+            raise RuntimeError("other names or shapes of weights")
         model = create(content["name"], **content["options"])
         model.load_state_dict(content["state_dict"])
         return model.eval(), content["extra"]
@@ -171,6 +181,25 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         raise ModelError(f"{path} lacks what a saved model holds ({type(fault).__name__}: {fault})") from None
     except RuntimeError as fault:
         raise ModelError(f"{path}: its weights do not fit {content['name']}: {str(fault).splitlines()[-1]}") from None
+
+
+def _check_archive(path: Path) -> None:
+    """Raise `ModelError` for a file that unpacks to more than its size: PyTorch packs numbers as they are."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        n_bytes = path.stat().st_size
+    except (OSError, zipfile.BadZipFile):
+        return  # what reads the file next says it better
+    if unpacked > n_bytes:
+        raise ModelError(f"{path} has {n_bytes:,} bytes and unpacks to {unpacked:,}; expected a model saved by a run")
+
+
+def pretrained_names() -> list[str]:
+    """Return the names `load_pretrained` takes."""
+    folder = files("ecgnb.models").joinpath("weights")
+    there = folder.iterdir() if folder.is_dir() else iter(())
+    return sorted(entry.name.removesuffix(".pth") for entry in there if entry.name.endswith(".pth"))
 
 
 def load_pretrained(name: str) -> nn.Module:
@@ -189,13 +218,11 @@ def load_pretrained(name: str) -> nn.Module:
     ModelError
         For a name that has no weights.
     """
-    folder = files("ecgnb.models").joinpath("weights")
-    files_there = folder.iterdir() if folder.is_dir() else iter(())
-    known = sorted(entry.name.removesuffix(".pth") for entry in files_there if entry.name.endswith(".pth"))
+    known = pretrained_names()
     if name not in known:
         there = f"there are some of: {', '.join(known)}" if known else "make some with: make weights"
         raise ModelError(f"there are no pretrained weights of {name!r}; {there}")
-    with as_file(folder.joinpath(f"{name}.pth")) as path:
+    with as_file(files("ecgnb.models").joinpath("weights", f"{name}.pth")) as path:
         model, recipe = load(path)
     model.recipe = recipe  # type: ignore[assignment]
     return model
