@@ -40,8 +40,8 @@ readme: $(VENV)/.test  ## refresh the numbers in README and lessons from the com
 screenshot: $(VENV)/.test  ## take the picture of the app that lesson 05 shows
 	ECGNB_SCREENSHOT=$(CURDIR)/notebooks/images/05_app.png $(BIN)/python -m pytest -q tests/test_app_browser.py -k picture
 
-bench: $(VENV)/.test  ## how much faster our way is than the plain one, as ratios
-	$(BIN)/python tests/bench.py
+bench: $(VENV)/.test  ## how much faster our way is than the plain one, as ratios (LESSON=05: of one)
+	$(BIN)/python tests/bench.py $(LESSON)
 
 constraints: $(VENV)/.test  ## write down the versions that are installed now (torch is bounded in pyproject.toml)
 	$(BIN)/python -m pip freeze --exclude-editable --exclude torch > constraints.txt

@@ -92,6 +92,8 @@ def update_notebook(lesson: Lesson, *, anew: bool = False) -> bool:
     if reason:
         print(f"{lesson.name}: {reason}; executing", flush=True)
         folder = record(lesson, "default")
+        if code_sha256(jupytext.read(lesson.script)) != code_sha256(source):
+            raise RunError(f"the code of lesson {lesson.number} was changed while it ran; call this again")
         shutil.copyfile(folder / "figures" / "hero.png", lesson.script.parent / "images" / f"{lesson.number}_hero.png")
         if lesson.number in PRETRAINED:
             name, file = PRETRAINED[lesson.number]

@@ -74,17 +74,31 @@ def load_classifier(model: str | Path = "cnn_lstm") -> Classifier:
         known = ", ".join(models.pretrained_names())
         raise ModelError(f"there are no pretrained weights of {str(model)!r}; expected one of: {known}, or a file")
     network, recipe = models.load(path)
+    _check_recipe(path.name, recipe)
     n_samples = network.ecgnb_config["options"].get("n_samples")  # type: ignore[union-attr,index]
     if "classes" not in recipe or n_samples is None:
         raise ModelError(f"{path.name} holds {network.ecgnb_config['name']}, which does not say what classes it names; "  # type: ignore[index]
                          "expected a model that a run of lesson 02 saved")  # fmt: skip
     classifier = TorchClassifier(path.stem, network, recipe | {"n_samples": n_samples})
+    if sum(recipe.get(part, 0) for part in ("before", "after")) not in (0, n_samples):
+        raise ModelError(f"{path.name} reads {n_samples} samples a beat, and its recipe cuts another number")
     given = classifier.probabilities(np.zeros((1, n_samples), dtype=np.float32)).shape
     if given != (1, n_classes := len(class_names(classifier))):
         raise ModelError(
             f"{path.name} gives {given[-1]} numbers a beat and names {n_classes} classes; expected as many"
         )
     return classifier
+
+
+def _check_recipe(name: str, recipe: dict[str, Any]) -> None:
+    """Refuse a recipe that no beat can be cut by; one that says nothing of cutting is fine for beats already cut."""
+    window = {part: recipe[part] for part in ("before", "after") if part in recipe}
+    whole = all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n <= 100_000 for n in window.values())
+    rate = recipe.get("fs", 125.0)
+    if not whole or not isinstance(rate, int | float) or not 0 < rate <= 10_000 or not str(recipe.get("classes", "N")):
+        raise ModelError(
+            f"{name} has a recipe that no beat can be cut by: {recipe}; expected before, after, fs, classes"
+        )
 
 
 def class_names(classifier: Classifier) -> list[str]:
@@ -126,6 +140,10 @@ class ClassifiedRecording:
     fs: float
     pointing_up: float
 
+    def to_csv(self, path: str | Path | None = None) -> str | None:
+        """Write the table of beats, times to 0.1 ms; return it as text where no path is given."""
+        return beats_to_csv(self.beats, path)
+
     def with_confidence(self, min_confidence: float) -> ClassifiedRecording:
         """Return the same beats, classified where the network is at least so sure."""
         return replace(self, beats=relabelled(self.beats, min_confidence))
@@ -162,7 +180,7 @@ class ClassifiedRecording:
         found, summary = [], self.summary()
         if not len(self.beats):
             found.append("No R peak was found; is this an ECG, and is its sampling rate right?")
-        elif not 20 <= summary["heart_rate_bpm"] <= 250:
+        elif summary["heart_rate_bpm"] is not None and not 20 <= summary["heart_rate_bpm"] <= 250:
             rate = summary["heart_rate_bpm"]
             found.append(f"A heart rate of {rate:.0f} a minute is hardly possible; is {self.fs:g} Hz the right rate?")
         if self.pointing_up < UPSIDE_DOWN:
@@ -247,14 +265,16 @@ def classify_recording(
             "expected before, after and fs in its file, as a run of lesson 02 on recordings saves them"
         )
     before, after, target = int(recipe["before"]), int(recipe["after"]), float(recipe["fs"])
-    known = None if r_sample is None else np.asarray(r_sample, dtype=np.int64)
+    known = None if r_sample is None else _checked_peaks(r_sample, len(wave))
+    scale = float(np.nanstd(wave))  # any unit is as good
     r_parts, p_parts, why_parts, up = [], [], [], []
     for start, stop, low, high in _blocks(len(wave), fs):
         part, has_value = fill_gaps(wave[low:high])
-        part = -part if flip else part
+        part = part / (-scale if flip else scale)
         r = detect_r_peaks(part, fs, detector) if known is None else known[(known >= low) & (known < high)] - low
         slack = 0 if known is not None else round(0.1 * fs)  # a peak at a border may move by some samples
         r = r[(r + low >= start - slack) & (r + low < stop + slack)]
+        r = r if known is not None else r[has_value[r]]
         windows, why = cut_windows(part, r, fs, before, after, target, has_value=has_value)
         r_parts.append(r + low)
         why_parts.append(why)
@@ -269,7 +289,7 @@ def classify_recording(
         float(np.average([s for s, n in up if n], weights=[n for n in weights if n])) if any(weights) else np.nan
     )
     return ClassifiedRecording(
-        beats=_table(r[once], p[once], why[once], fs, class_names(classifier), min_confidence),
+        beats=_table(r[once], p[once], why[once], wave, fs, class_names(classifier), min_confidence),
         classes=class_names(classifier),
         faults=find_faults(wave, fs),
         seconds=len(wave) / fs,
@@ -306,6 +326,13 @@ def window_length(classifier: Classifier) -> int:
     """Return the samples of a beat that a classifier reads."""
     recipe = classifier.recipe
     return int(recipe["n_samples"]) if "n_samples" in recipe else int(recipe["before"]) + int(recipe["after"])
+
+
+def _checked_peaks(r_sample: ArrayLike, n_samples: int) -> NDArray[np.int64]:
+    r = np.asarray(r_sample, dtype=np.int64)
+    if r.ndim != 1 or (len(r) and (r[0] < 0 or r[-1] >= n_samples or (np.diff(r) <= 0).any())):
+        raise UsageError(f"r_sample: expected samples from 0 to {n_samples - 1}, each after the one before")
+    return r
 
 
 def _checked(signal: ArrayLike, fs: float) -> NDArray[np.float32]:
@@ -355,6 +382,12 @@ def _fill(why: NDArray[np.str_], p: NDArray[np.float32] | None, classifier: Clas
     return rows
 
 
+def beats_to_csv(beats: pd.DataFrame, path: str | Path | None = None) -> str | None:
+    """Write a table of beats as `ClassifiedRecording.to_csv` does."""
+    digits = {name: 5 if name.startswith("p_") or name == "confidence" else 4 for name in beats.columns}
+    return beats.round(digits).to_csv(path, index_label="beat")
+
+
 def relabelled(beats: pd.DataFrame, min_confidence: float) -> pd.DataFrame:
     """Return a table of beats, classified where the network is at least so sure; else their label is ``?``."""
     has_window = beats["confidence"].notna()
@@ -374,8 +407,17 @@ def _named(p: NDArray[np.float32], why: NDArray[Any], classes: Sequence[str], mi
 
 
 def _table(
-    r: NDArray[np.int64], p: NDArray[np.float32], why: NDArray[Any], fs: float, classes: Sequence[str], least: float
+    r: NDArray[np.int64],
+    p: NDArray[np.float32],
+    why: NDArray[Any],
+    wave: NDArray[np.float32],
+    fs: float,
+    classes: Sequence[str],
+    least: float,
 ) -> pd.DataFrame:
     time = r / fs
-    timing = pd.DataFrame({"time_s": time, "r_sample": r, "rr_s": np.r_[np.nan, np.diff(time)][: len(r)]})
+    interval = np.diff(time, prepend=np.nan)
+    missing = np.cumsum(np.isnan(wave))[r]
+    interval[np.diff(missing, prepend=0) > 0] = np.nan  # nobody knows what beat in a gap
+    timing = pd.DataFrame({"time_s": time, "r_sample": r, "rr_s": interval})
     return pd.concat([timing, _named(p, why, classes, least)], axis=1)

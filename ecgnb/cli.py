@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from tqdm import tqdm
 
 from ecgnb.datasets.fetch import DATASETS, fetch, unverified
 from ecgnb.errors import EcgnbError, RunError, UsageError
@@ -23,6 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+PICTURES = (".png", ".jpg", ".svg", ".pdf")
 LessonNumber = Annotated[str, typer.Argument(help="Number of the lesson, such as 01.")]
 
 
@@ -142,25 +145,31 @@ def classify(
     for target in (output, plot):
         if target is not None and not target.parent.is_dir():
             raise UsageError(f"{target} cannot be written: the folder {target.parent} does not exist")
+        if target is not None and target.resolve() == file.resolve():
+            raise UsageError(f"{target} is the recording itself; give another name, or it would be overwritten")
+    if plot is not None and plot.suffix.lower() not in PICTURES:
+        raise UsageError(f"{plot.name} is no picture; expected one of: {', '.join(PICTURES)}")
     recording = read_recording(file, fs=fs, lead=lead)
     if recording.fs is None:
         raise UsageError(f"{file.name} does not say its sampling rate; give it, such as --fs 250")
-    found = classify_recording(
-        recording.signal, recording.fs, classifier=load_classifier(model), detector=detector,
-        min_confidence=min_confidence, flip=flip,
-    )  # fmt: skip
+    with tqdm(total=100, unit="%", desc="classifying", leave=False, disable=not sys.stderr.isatty()) as bar:
+        found = classify_recording(
+            recording.signal, recording.fs, classifier=load_classifier(model), detector=detector,
+            min_confidence=min_confidence, flip=flip, progress=lambda share: bar.update(int(100 * share) - bar.n),
+        )  # fmt: skip
     if output is not None:
-        found.beats.to_csv(output, index_label="beat", float_format="%.5g")
+        found.to_csv(output)
     if plot is not None:
         from ecgnb.plotting import plot_classified, use_style
 
         use_style()
-        plot_classified(recording, found).savefig(plot)
+        drawn = replace(recording, signal=-recording.signal) if flip else recording
+        plot_classified(drawn, found).savefig(plot)
     for warning in found.warnings():
         typer.echo(f"warning: {warning}", err=True)
     summary = found.summary()
     _print(("class", "beats"), [(str(name), str(n)) for name, n in found.counts().items()])
-    if summary["beats"]:
+    if summary["heart_rate_bpm"] is not None:
         typer.echo(
             f"{summary['seconds']:.0f} s at {found.fs:g} Hz, heart rate {summary['heart_rate_bpm']:.0f} a minute, "
             f"{summary['not_classified']:.1%} of {summary['beats']:,} beats not classified (?)"
@@ -172,7 +181,7 @@ def classify(
 def export(
     model: Annotated[str, typer.Argument(help="Pretrained weights (cnn_lstm), or a model file (.pth) of a run.")],
     file: Annotated[Path, typer.Argument(help="The ONNX file to write.")],
-    int8: Annotated[bool, typer.Option("--int8", help="Keep weights as 8-bit integers.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Compute with 8-bit integers: faster, less exact.")] = False,
 ) -> None:
     """Write a network as an ONNX file, and prove that it computes the same."""
     from ecgnb.classify import TorchClassifier, load_classifier
@@ -216,3 +225,7 @@ def main() -> None:
             raise
         typer.echo(f"ecgnb: {fault}", err=True)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import maximum_filter1d, median_filter, percentile_filter, uniform_filter1d
-from scipy.signal import butter, find_peaks, sosfiltfilt
+from scipy.signal import butter, find_peaks, resample_poly, sosfiltfilt
 
 from ecgnb.errors import UsageError
 
@@ -50,6 +50,8 @@ def detect_r_peaks(signal: ArrayLike, fs: float, detector: str = "slope") -> NDA
         raise UsageError(f"{len(wave) / fs:.3g} s of signal; expected at least {MIN_SECONDS:g} s")
     if np.ptp(wave) == 0:
         return np.empty(0, dtype=np.int64)
+    low, high = np.percentile(wave, [0.1, 99.9])  # one spike of an amplifier must not drown all beats
+    wave = np.clip(wave, low - 2 * (high - low), high + 2 * (high - low)) if high > low else wave
     return np.unique(DETECTORS[detector](wave, fs)).astype(np.int64)
 
 
@@ -72,6 +74,7 @@ def slope_detector(
     share: float = 0.35,
     share_of_neighbour: float = 0.5,
     share_in_gap: float = 0.15,
+    share_in_silence: float = 0.2,
 ) -> NDArray[np.int64]:
     """Find R peaks where a signal is steep for its surroundings.
 
@@ -89,9 +92,12 @@ def slope_detector(
         Of the beat before, what a peak within 360 ms must have, or it is a T wave.
     share_in_gap : float
         Of the usual height, what a peak must have that fills a gap of more than 1.4 usual intervals.
+    share_in_silence : float
+        Of the whole stretch's usual height, what is taken for usual at least.
     """
     smooth = sosfiltfilt(butter(2, (3, 20), "bandpass", fs=fs, output="sos"), wave)
-    slope = np.sqrt(uniform_filter1d(np.gradient(smooth) ** 2, max(1, round(0.1 * fs))))
+    power = uniform_filter1d(np.gradient(smooth) ** 2, max(1, round(0.1 * fs)))
+    slope = np.sqrt(np.maximum(power, 0))  # its running sum may round to below zero
     peak, _ = find_peaks(slope, distance=max(1, round(0.25 * fs)))
     if not len(peak):
         return peak
@@ -101,6 +107,7 @@ def slope_detector(
     highest = np.zeros(int(time[-1]) + 1)
     np.maximum.at(highest, time.astype(int), height)
     usual = percentile_filter(maximum_filter1d(highest, 2, origin=-1), 75, size=5, mode="nearest")
+    usual = np.maximum(usual, share_in_silence * np.median(usual))  # noise of a silent stretch is no heartbeat
     usual = np.interp(time, np.arange(len(usual)) + 0.5, usual)
 
     beat = np.flatnonzero(height > share * usual)
@@ -129,9 +136,10 @@ def _to_the_peak(smooth: NDArray[np.float64], sample: NDArray[np.int64], reach: 
 def _xqrs(wave: NDArray[np.float64], fs: float) -> NDArray[np.int64]:
     from wfdb.processing import XQRS  # a second to import, and rarely asked for
 
-    detector = XQRS(sig=wave, fs=fs)
+    step = max(1, round(fs / 360))  # it was made for some 360 Hz, and finds nothing at 1,000
+    detector = XQRS(sig=resample_poly(wave, 1, step) if step > 1 else wave, fs=fs / step)
     detector.detect(verbose=False)
-    return np.asarray(detector.qrs_inds, dtype=np.int64)
+    return step * np.asarray(detector.qrs_inds, dtype=np.int64)
 
 
 def _sleepecg(wave: NDArray[np.float64], fs: float) -> NDArray[np.int64]:

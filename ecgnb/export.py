@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import tempfile
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -75,12 +76,20 @@ def export_onnx(classifier: TorchClassifier, path: str | Path, *, int8: bool = F
         recipe["scaling"] = "each beat to mean 0 and standard deviation 1"
         onnx.helper.set_model_props(graph, {name: json.dumps(value) for name, value in recipe.items()})
         onnx.checker.check_model(graph, full_check=not int8)
-        try:
+        onnx.save(graph, plain)
+        gap = _largest_difference(network, OnnxClassifier(plain), n_samples)
+        if not gap < (np.inf if int8 else PARITY):
+            raise ModelError(f"the ONNX scores differ from PyTorch's by {gap:.2g}; expected less than {PARITY:g}")
+        try:  # whatever lay there before goes only for a file that is proven
             path.parent.mkdir(parents=True, exist_ok=True)
-            onnx.save(graph, path)
+            shutil.move(plain, path)
         except OSError as fault:
             raise ModelError(f"{path} cannot be written: {fault.strerror}") from None
-    written = OnnxClassifier(path)
+    return gap
+
+
+def _largest_difference(network: torch.nn.Module, written: OnnxClassifier, n_samples: int) -> float:
+    """Return how far the scores are apart on random curves, in batches of several sizes."""
     rng = np.random.default_rng(0)
     gap = 0.0
     for n in (1, 2, 257):
@@ -88,9 +97,6 @@ def export_onnx(classifier: TorchClassifier, path: str | Path, *, int8: bool = F
         with torch.inference_mode():
             expected = network(torch.from_numpy(beats)).numpy()
         gap = max(gap, float(np.abs(written.scores(beats) - expected).max()))
-    if not gap < (np.inf if int8 else PARITY):
-        path.unlink()
-        raise ModelError(f"the ONNX scores differ from PyTorch's by {gap:.2g}; expected less than {PARITY:g}")
     return gap
 
 
@@ -188,16 +194,17 @@ class OnnxClassifier:
             stored = self.session.get_modelmeta().custom_metadata_map
             self.recipe: dict[str, Any] = {name: json.loads(value) for name, value in stored.items()}
             self.name = str(self.recipe["name"])
-            class_names(self)
-            window_length(self)
-        except (KeyError, ValueError):
+            shapes = self.session.get_inputs()[0].shape[-1], self.session.get_outputs()[0].shape[-1]
+            if shapes != (window_length(self), len(class_names(self))):
+                raise ValueError
+        except (KeyError, ValueError, TypeError, AttributeError):
             raise ModelError(
                 f"{path.name} does not say how its beats are cut; expected a file that `ecgnb export` wrote"
             ) from None
 
     def scores(self, beats: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give the score of each class: z-scored (n_beats, n_samples) to (n_beats, n_classes)."""
-        return self.session.run(None, {"beats": beats})[0]
+        return self.session.run(None, {self.session.get_inputs()[0].name: beats})[0]
 
     def all_scores(self, beats: NDArray[np.float32], batch_size: int = 256) -> NDArray[np.float32]:
         """Give the score of each class as `scores` does, in batches on all cores."""
@@ -210,13 +217,13 @@ class OnnxClassifier:
         return softmax(self.all_scores(beats), axis=1)
 
 
-def onnx_latency(classifier: OnnxClassifier) -> Latency:
+def onnx_latency(classifier: OnnxClassifier, *, rounds: int = 5) -> Latency:
     """Return the time for one beat on one thread, as `profiling.latency` measures it."""
-    beat = np.zeros((1, window_length(classifier)), dtype=np.float32)
-    return fastest_latency(lambda: classifier.scores(beat))
+    beat = np.random.default_rng(0).standard_normal((1, window_length(classifier)), dtype=np.float32)
+    return fastest_latency(lambda: classifier.scores(beat), rounds=rounds)
 
 
-def onnx_beats_per_second(classifier: OnnxClassifier, *, n_beats: int = 4096) -> float:
+def onnx_beats_per_second(classifier: OnnxClassifier, *, n_beats: int = 4096, n_passes: int = 3) -> float:
     """Return how many beats a second pass in batches of 256 on all cores: the best of some passes."""
     beats = np.random.default_rng(0).standard_normal((n_beats, window_length(classifier)), dtype=np.float32)
-    return fastest_rate(lambda: classifier.all_scores(beats), n_beats)
+    return fastest_rate(lambda: classifier.all_scores(beats), n_beats, n_passes=n_passes)

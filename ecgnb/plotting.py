@@ -217,7 +217,8 @@ def plot_classified(
         axis.set(xlim=(low, high), ylabel=f"amplitude ({recording.unit})" if recording.unit else "amplitude")
         axis.margins(y=0.2)
     axes[-1, 0].set_xlabel("time (s)")
-    axes[0, 0].set_title(f"{recording.name}, {recording.lead}: the network's labels (?: not classified)")
+    name = f"{recording.name}, {recording.lead}" if recording.lead else recording.name
+    axes[0, 0].set_title(f"{name}: the network's labels (?: not classified)")
     return figure
 
 

@@ -14,8 +14,9 @@ UPSIDE_DOWN = 0.4  # of the beats point up, at most
 def find_faults(signal: ArrayLike, fs: float) -> pd.DataFrame:
     """Find the stretches of a signal that nobody should read.
 
-    A stretch is *missing* where samples have no value, *flat* where the signal does not change for a second, *clipped*
-    where it stays at its highest or lowest value for 10 ms (at least three samples), which it does at least twice.
+    A stretch is *missing* where samples have no value (gaps less than 0.1 s apart are one), *flat* where the signal
+    does not change for a second, *clipped* where it stays at its highest or lowest value for 10 ms (at least three
+    samples), which it does at least twice.
 
     Parameters
     ----------
@@ -30,25 +31,34 @@ def find_faults(signal: ArrayLike, fs: float) -> pd.DataFrame:
     """
     wave = np.asarray(signal)
     missing = ~np.isfinite(wave)
-    rows = [("missing", *run) for run in _runs(missing)]
+    found = [("missing", _joined(_runs(missing), 0.1 * fs))]
     if not missing.all():
-        still = np.r_[False, np.diff(wave) == 0]  # a gap never equals its neighbour
-        rows += [("flat", start - 1, end) for start, end in _runs(still) if end - start + 1 >= FLAT_SECONDS * fs]
-        least = max(3, round(CLIPPED_SECONDS * fs))
-        flat = [(start, end) for fault, start, end in rows if fault == "flat"]
+        still = _runs(np.r_[False, np.diff(wave) == 0])  # a gap never equals its neighbour
+        still[:, 0] -= 1
+        flat = still[still[:, 1] - still[:, 0] >= FLAT_SECONDS * fs]
+        found.append(("flat", flat))
         for limit in (np.nanmin(wave), np.nanmax(wave)):
-            runs = [run for run in _runs(wave == limit) if run[1] - run[0] >= least and run not in flat]
-            rows += [("clipped", *run) for run in runs if len(runs) > 1]
-    rows.sort(key=lambda row: row[1])
-    return pd.DataFrame(
-        [(fault, start / fs, (end - start) / fs) for fault, start, end in rows], columns=["fault", "start_s", "seconds"]
+            runs = _runs(wave == limit)
+            runs = runs[runs[:, 1] - runs[:, 0] >= max(3, round(CLIPPED_SECONDS * fs))]
+            runs = runs[~np.isin(runs[:, 0], flat[:, 0])]
+            found.append(("clipped", runs if len(runs) > 1 else runs[:0]))
+    faults = np.repeat([fault for fault, _ in found], [len(runs) for _, runs in found])
+    start, end = np.concatenate([runs for _, runs in found]).T
+    table = pd.DataFrame({"fault": faults.astype(object), "start_s": start / fs, "seconds": (end - start) / fs})
+    return table.sort_values("start_s", ignore_index=True)
+
+
+def _runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return start and end of each run of True, (n_runs, 2)."""
+    return np.flatnonzero(np.diff(np.r_[False, mask, False].astype(np.int8))).reshape(-1, 2)
+
+
+def _joined(runs: NDArray[np.int64], gap: float) -> NDArray[np.int64]:
+    """Join runs that stand closer than `gap`."""
+    apart = runs[1:, 0] - runs[:-1, 1] >= gap
+    return np.column_stack(
+        [runs[np.r_[True, apart][: len(runs)], 0], runs[np.r_[apart, True][-len(runs) :][: len(runs)], 1]]
     )
-
-
-def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return start and end of each run of True."""
-    edges = np.flatnonzero(np.diff(np.r_[False, mask, False].astype(np.int8)))
-    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
 def share_pointing_up(windows: NDArray[np.float32], before: int, fs: float) -> float:

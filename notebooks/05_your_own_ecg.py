@@ -15,25 +15,27 @@
 # %% [markdown]
 # # Read an ECG of your own, from raw signal to named beats
 #
-# ![Thirty seconds of a recording in three lines. Over each beat stands the class that the network gives it: N in blue,
-# V in orange over the wide ones.](images/05_hero.png)
+# ![Thirty seconds of a recording in three lines. At each beat stands the class that the network gives it: a blue N over
+# narrow upright waves, an orange V below deep wide ones, and one green S.](images/05_hero.png)
 
 # %% [markdown]
 # **You will** take a recording as it comes from a machine, find its beats, name them, and carry the network out of the
 # notebook.
 #
 # **You will learn** to
-# - *find* R peaks, and score a detector as the standard for such devices asks,
+# - *find* R peaks, and score a detector with the tolerance of the standard for such devices,
 # - *measure* what a detector's errors cost the classification,
-# - *recognise* the recordings that a network should not be asked about,
+# - *see* what a network's confidence tells, and what it hides,
 # - *classify* a file of your own,
-# - *export* a network to ONNX, with proof that it still computes the same, and weigh 8-bit weights by what they change.
+# - *export* a network to ONNX, with proof that it still computes the same, and weigh 8-bit numbers by what they change.
 #
-# **You need** lesson 02: its network is the one that works here.
+# **You need** lesson 02: its network is the one that works here, and its words are used: the AAMI classes **N** (normal and
+# bundle branch block), **S** (supraventricular), **V** (ventricular), **F** (fusion) and **Q** (paced or unknown), macro F1, and
+# the halves DS1 (training) and DS2 (test) of the database. Brackets hold 95 % intervals over recordings.
 #
 # > **About this lesson.**
 # > <!-- times:start -->
-# > *Reading:* about 20 minutes. *Running*, as measured on cpu, 2 threads: not yet.
+# > *Reading:* about 15 minutes. *Running*, as measured on : .
 # > <!-- times:end -->
 # >
 # > *Data:* DS2 of the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0), 22 recordings of people the network has
@@ -41,8 +43,8 @@
 # >
 # > For learning and research, not for diagnosis. If your heart worries you, see a doctor, whatever a notebook says.
 #
-# All lessons so far began with beats that somebody had found: cardiologists marked each R peak. Your own recording has no
-# marks. This lesson starts from the bare signal.
+# All lessons so far began with beats that somebody had found and marked. Your own recording has no marks. This lesson starts
+# from the bare signal.
 
 # %% tags=["parameters"]
 data: str = "auto"  # where the recordings come from {auto, real, synthetic}
@@ -50,6 +52,7 @@ recording: str = ""  # path of a file of yours (.csv, .txt, .npy, WFDB); empty: 
 fs: float = 0.0  # samples per second of your file; 0: as the file says [0, 2000]
 lead: str = ""  # lead or column of your file; empty: the first, or MLII where there is one
 record: str = "200"  # the record of DS2 that is looked at
+test_records: list[str] = []  # records of DS2 to test on; none: all 22
 start_seconds: float = 0.0  # where the strip begins [0, 100000]
 detector: str = "slope"  # finds the R peaks {slope, xqrs, sleepecg}
 detectors: list[str] = ["sleepecg", "xqrs"]  # of libraries, to compare ours with
@@ -84,19 +87,22 @@ plotting.use_style()
 
 # %%
 parameters = dict(
-    data=data, recording=recording, fs=fs, lead=lead, record=record, start_seconds=start_seconds, detector=detector,
+    data=data, recording=recording, fs=fs, lead=lead, record=record, test_records=test_records, start_seconds=start_seconds, detector=detector,
     detectors=detectors, min_confidence=min_confidence, flip=flip, model=model, hours=hours, seed=seed,
 )  # fmt: skip
-if record not in datasets.DS2 or not set(detectors) <= set(detection.DETECTORS):
+tested = [str(name) for name in test_records] or list(datasets.DS2)
+if record not in tested or not set(tested) <= set(datasets.DS2):
     raise UsageError(
-        f"record={record!r}, detectors={detectors}; expected a record of DS2, and some of: {', '.join(detection.DETECTORS)}"
+        f"record={record!r}, test_records={tested}; expected some of DS2, and one of them"
     )
+if unknown := set(detectors) - set(detection.DETECTORS):
+    raise UsageError(f"detectors: {unknown}; expected some of: {', '.join(detection.DETECTORS)}")
 own = datasets.read_recording(recording, fs=fs or None, lead=lead or None) if recording else None
 classifier = load_classifier(model)
 recipe = {name: classifier.recipe[name] for name in ("before", "after", "fs")}
 names = class_names(classifier)
-beats = datasets.load_mitdb(data, records=datasets.DS2, **recipe)
-records = {found.name: found for found in datasets.load_records(datasets.DS2, data=beats.source)}
+beats = datasets.load_mitdb(data, records=tested, **recipe)
+records = {one.name: one for one in datasets.load_records(tested, data=beats.source)}
 run = Run("05", parameters, beats, output_dir)
 
 # %% [markdown]
@@ -119,11 +125,12 @@ axis.set(
 run.show(
     figure,
     "bare_signal",
-    alt="Ten seconds of one lead in mV. Tall narrow waves and lower wide ones alternate; nothing is marked.",
+    alt="Ten seconds of one lead in mV. Narrow upright waves of 1 mV alternate with wider ones that go down to -2 mV; nothing is "
+    "marked.",
 )
-assert len(records) == 22 and all(found.fs == 360 for found in records.values())
-if beats.source == "real":
-    assert sum(len(found.r_sample) for found in records.values()) == 49712
+assert all(one.fs == 360 for one in records.values())
+if beats.source == "real" and len(records) == 22:
+    assert sum(len(one.r_sample) for one in records.values()) == 49712
 n_seconds = sum(len(found.signal) / found.fs for found in records.values())
 show_markdown(f"DS2: {len(records)} recordings, {n_seconds / 3600:.1f} hours, {sum(len(f.r_sample) for f in records.values()):,} beats.")  # fmt: skip
 
@@ -131,7 +138,7 @@ show_markdown(f"DS2: {len(records)} recordings, {n_seconds / 3600:.1f} hours, {s
 # ## Baselines first
 #
 # A beat is found if an R peak is reported within 150 ms of the marked one, and each mark pairs with one report at most
-# (ANSI/AAMI EC57). That gives two measures:
+# (ANSI/AAMI EC57, which also leaves flutter out: its waves are not marked as beats). That gives two measures:
 #
 # $$\text{sensitivity} = \frac{\text{found}}{\text{marked}}, \qquad
 # \text{positive predictive value} = \frac{\text{found}}{\text{reported}}.$$
@@ -166,7 +173,7 @@ def counts(detect, records):
     for name, one in records.items():
         report = reports[name]
         flutter = (one.mark_sample[one.mark_symbol == mark] for mark in "[]")
-        for begin, end in zip(*flutter, strict=False):
+        for begin, end in zip(*flutter, strict=False):  # none in DS2
             report = report[
                 (report < begin) | (report > end)
             ]  # in flutter there is no beat to find
@@ -226,26 +233,28 @@ half_hours = n_seconds / 1800
 show_markdown("Seconds for half an hour of signal: " + ", ".join(f"{n} {s / half_hours:.2f}" for n, (_, s) in found_by.items()) + ".")  # fmt: skip
 figure, axis = plt.subplots(figsize=(10, 3.2))
 for (name, (counted, _)), marker in zip(found_by.items(), "osD^", strict=False):
-    axis.plot(list(records), wrong_beats(counted) + 1, marker, label=name, alpha=0.8, markersize=6)
-axis.set(xlabel="record of DS2", ylabel="wrong beats + 1", yscale="log", title="Missed and invented beats of each record")  # fmt: skip
+    axis.plot(list(records), wrong_beats(counted), marker, label=name, alpha=0.8, markersize=6)
+axis.set_yscale("symlog", linthresh=10)
+axis.set(xlabel="record of DS2", ylabel="wrong beats", title="Missed and invented beats of each record", ylim=(-1, None))  # fmt: skip
 axis.tick_params(axis="x", rotation=90)
 axis.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.28))
 run.show(
     figure,
     "detection_errors",
-    alt="Wrong beats of each of 22 records on a logarithmic scale, one mark for each detector. The simple rule is wrong on "
-    "hundreds or thousands of beats in most records; the others on none to a dozen in most, and on around a hundred in two or three.",
+    alt="Wrong beats of each of 22 records, on a scale that is logarithmic from ten on, one mark for each detector. The simple "
+    "rule is wrong on hundreds or thousands in most records, the others on fewer than thirty in most; ours on about 145 in record "
+    "228, sleepecg on about 270 in 231.",
 )
 
 # %% [markdown]
-# DS1 is where we chose constants, so what stands in its column flatters ours; DS2 is the test. There XQRS makes fewer errors
-# than our detector, the intervals overlap, and it takes a hundred times as long: it goes through the signal sample by
-# sample in Python. We stay with the choice that DS1 made.
+# Our constants were chosen on DS1, so its column flatters ours, and how the libraries were made we do not know. On DS2, the
+# test, XQRS makes fewer errors than ours. It takes tens of times as long, for it goes through the signal sample by sample in
+# Python; we keep ours for its speed. Half of what ours gets wrong on DS2 lies in one recording, 228.
 #
 # <details><summary>Guess first: which class of beat is missed most often?</summary>
 #
-# One would say V: wide, so less steep than its neighbours, and early, in the shadow of a T wave. The table says otherwise.
-# What hides a beat here is noise, and noise comes over all classes alike.
+# One would say V: wide, so less steep than its neighbours, and early, in the shadow of a T wave. The table says that N, S and V
+# are missed about equally often. (Of seven Q beats one is missed, which says little.)
 # </details>
 
 # %%
@@ -270,8 +279,8 @@ shown = datasets.Recording(f"Record {record}", signal, chosen.fs, chosen.lead("M
 run.show(
     plotting.plot_classified(shown, named, start=start_seconds),
     "hero",
-    alt="Thirty seconds of the recording in three lines, a class over each beat: N over narrow beats, V over wide ones, a "
-    "question mark where the network is not sure.",
+    alt="Thirty seconds of the recording in three lines, a class at each beat: N over narrow upright waves, V below deep wide ones "
+    "and over two tall ones, and one S.",
 )
 display(named.beats.head(6).round(3))
 named.counts().to_frame().T
@@ -298,27 +307,35 @@ def score(found, one, rate=1.0):
     true, named_as = one.label.copy(), np.full(len(one.label), 5)
     named_as[marked] = given[mine]
     invented = np.delete(given, mine)
+    invented = invented[invented < 5]
     return np.r_[true, np.full(len(invented), 5)], np.r_[named_as, invented]
 
 
-def matrices_of(classify, rate=1.0):
-    """Return the confusion matrix of each record, (22, 6, 6)."""
-    parts = {name: score(classify(one), one, rate) for name, one in records.items()}
+def matrices_of(found, rate=1.0):
+    """Return the confusion matrix of each record, (n, 6, 6)."""
+    parts = {name: score(found[name], one, rate) for name, one in records.items()}
     true, given = (np.concatenate(column) for column in zip(*parts.values(), strict=True))
     whose = np.repeat(list(parts), [len(true_class) for true_class, _ in parts.values()])
     return classification.confusion_by_record(true, given, whose, 6)
 
 
 # %%
-def whole(one, **options):
-    """Return a record's beats, all named."""
-    return classify_recording(mlii(one), one.fs, classifier=classifier, min_confidence=0.0, **options)  # fmt: skip
+def all_named(change=lambda one: (mlii(one), one.fs), **options):
+    """Return each record's beats, all of them named; `change` gives the signal and the rate we say it has."""
+    options = dict(classifier=classifier, min_confidence=0.0, detector=detector) | options
+    return {name: classify_recording(*change(one), **options) for name, one in records.items()}
 
 
-at_marks = matrices_of(lambda one: whole(one, r_sample=one.r_sample))
+as_marked = {
+    name: classify_recording(mlii(one), one.fs, classifier=classifier, min_confidence=0.0, r_sample=one.r_sample)
+    for name, one in records.items()
+}  # fmt: skip
 started = time.perf_counter()
-by_machine = matrices_of(lambda one: whole(one, detector=detector))
+as_found = all_named()
 taken = time.perf_counter() - started
+
+# %%
+at_marks, by_machine = matrices_of(as_marked), matrices_of(as_found)
 macro = classification.macro_f1(range(3))
 f1_at_marks, f1_by_machine = (classification.estimate(m, macro, seed=seed) for m in (at_marks, by_machine))  # fmt: skip
 cost = classification.difference(by_machine[:, :5], at_marks[:, :5], classification.accuracy, seed=seed)  # fmt: skip
@@ -337,19 +354,45 @@ run.show(
 )
 
 # %% [markdown]
-# Nothing is lost that we could measure: the interval of the difference reaches to both sides of zero. The detector misses a
-# few hundred beats, and elsewhere its peak may sit better than the mark did. Finding beats is nearly solved on such
-# recordings; naming them is not. Most S beats of new patients go by as N, here as in lesson 02.
+# The estimate is no loss but a small gain, and its interval reaches to both sides of zero: a loss of more than a point is
+# unlikely. How can a machine's peak be better than a cardiologist's? Look at whose beats changed.
+
+
+# %%
+def right_of(matrix):
+    """Return the share of marked beats that are named rightly, in each record."""
+    return np.trace(matrix[:, :5], axis1=1, axis2=2) / matrix[:, :5].sum(axis=(1, 2))
+
+
+whose = pd.DataFrame(
+    {"at marked peaks": right_of(at_marks), "at found peaks": right_of(by_machine)}, list(records)
+)
+whose["most common error"] = [
+    "{} called {}".format(*(([*names, "not named"][k]) for k in divmod(int((m[:5] * (1 - np.eye(5, 6))).argmax()), 6)))
+    for m in by_machine
+]  # fmt: skip
+whose.sort_values("at found peaks").head(5).round(3)
+
+# %% [markdown]
+# A handful of hearts hold most of what is wrong, each with its own error, and in one of them the place of the peak
+# decides: a shift of some milliseconds turns an N into something else for hundreds of beats. That is no victory of the detector,
+# it is a network that is unsure of one heart. Finding beats is nearly solved on such recordings; naming them is not. Most S
+# beats of new patients go by as N, here as in lesson 02.
 #
 # ## When to say nothing
 #
 # A network always answers. Whether it should be heard is for its confidence to say: below `min_confidence` we write `?`. The
 # more beats we leave out, the more of the others should be right. The threshold 0.7 is a round number that nobody tuned.
+#
+# <details><summary>Guess first: of the beats that are named wrongly, how many is the network at least 0.7 sure of?</summary>
+#
+# Four in five, roughly. A network that never met such a heart does not know that it does not know.
+# </details>
 
 # %%
 sure, right = [], []
 for one in records.values():
-    found = whole(one, detector=detector).beats
+    found = as_found[one.name].beats
     mine, marked = detection.match_r_peaks(found["r_sample"], one.r_sample, one.fs)
     sure.append(found["confidence"].to_numpy()[mine])
     right.append(found["likeliest"].to_numpy()[mine] == np.array(names)[one.label[marked]])
@@ -371,44 +414,48 @@ run.show(
     alt="Share of classified beats that are right, over the share that is classified. It rises as fewer are classified; a dot "
     "marks the confidence this lesson asks for.",
 )
-show_markdown(f"At {levels[at]:.2f}, {1 - kept[at]:.1%} of the beats are not classified, and {accuracy_of_kept[at]:.1%} of the others are right, instead of {accuracy_of_kept[0]:.1%} of all.")  # fmt: skip
+surely_wrong = float((sure[~right] >= min_confidence).mean())
+show_markdown(
+    f"At {levels[at]:.2f}, {1 - kept[at]:.1%} of the found beats are not classified, and {accuracy_of_kept[at]:.1%} of the others "
+    f"are right, instead of {accuracy_of_kept[0]:.1%} of all. Of the wrong names, **{surely_wrong:.0%}** stay."
+)
 
 # %% [markdown]
+# Confidence helps a little and promises too much. It removes beats that are between two classes; the S beats that look like
+# N it calls N, surely.
+#
 # ## What goes wrong
 #
 # Your recording differs from those the network learned from: another rate, another lead, electrodes swapped. We do each of
 # these to DS2 and see what is left.
 #
-# <details><summary>Guess first: which hurts more, a third of the samples or an upside-down lead?</summary>
+# <details><summary>Guess first: which hurts more, keeping 100 of 360 samples or an upside-down lead?</summary>
 #
-# At 100 samples a second the waves still have their form, and the network hardly notices. Upside down, an R wave is a deep S
-# wave, and shape is all the network knows.
+# At 100 samples a second the waves still have their form, and the network hardly notices. Upside down, an R wave
+# is a deep Q or S wave, and shape is all the network knows.
 # </details>
 
 
 # %%
 def at_rate(one, rate):
-    """Return a record's beats after resampling to another rate."""
-    wave = resample_poly(mlii(one), round(rate), round(one.fs), padtype="line")
-    return classify_recording(wave, rate, classifier=classifier, detector=detector, min_confidence=0.0)  # fmt: skip
+    """Return a record's signal at another rate, and that rate."""
+    return resample_poly(mlii(one), round(rate), round(one.fs), padtype="line"), rate
 
 
 def other_lead(one):
-    """Return a record's beats as its other lead shows them."""
-    other = 1 - one.leads.index(one.lead("MLII"))
-    return classify_recording(one.signal[:, other], one.fs, classifier=classifier, detector=detector, min_confidence=0.0)  # fmt: skip
+    """Return a record's other lead."""
+    return one.signal[:, 1 - one.leads.index(one.lead("MLII"))], one.fs
 
 
-done_to_it = {
-    "as it is": by_machine,
-    "100 Hz": matrices_of(lambda one: at_rate(one, 100.0), 3.6),
-    "1,000 Hz": matrices_of(lambda one: at_rate(one, 1000.0), 0.36),
-    "upside down": matrices_of(lambda one: whole(one, detector=detector, flip=True)),
-    "the other lead": matrices_of(other_lead),
-    "said to be 250 Hz": matrices_of(
-        lambda one: classify_recording(mlii(one), 250, classifier=classifier, detector=detector, min_confidence=0.0)
-    ),
-}  # fmt: skip
+named_after = {
+    "as it is": (as_found, 1.0),
+    "100 Hz": (all_named(lambda one: at_rate(one, 100.0)), 3.6),
+    "1,000 Hz": (all_named(lambda one: at_rate(one, 1000.0)), 0.36),
+    "upside down": (all_named(flip=True), 1.0),
+    "the other lead": (all_named(other_lead), 1.0),
+    "said to be 250 Hz": (all_named(lambda one: (mlii(one), 250.0)), 1.0),
+}
+done_to_it = {name: matrices_of(found, rate) for name, (found, rate) in named_after.items()}
 
 # %%
 scores = {
@@ -424,20 +471,26 @@ run.show(
     alt="Macro F1 with intervals for six treatments. Other rates change little; upside down, the other lead and a wrong rate "
     "cost much.",
 )
-pointing = {
-    turned: [whole(one, detector=detector, flip=turned).pointing_up for one in records.values()] for turned in (False, True)
-}  # fmt: skip
-reported = {
-    turned: int(np.sum(np.array(share) < UPSIDE_DOWN)) for turned, share in pointing.items()
-}
-show_markdown(
-    f"`classify_recording` warns of a lead that looks upside down: for **{reported[True]}** of {len(records)} recordings that "
-    f"are turned over, and for **{reported[False]}** that are not. A QRS that points down is not always an error."
-)
+
+# %%
+rows = {}
+for name, (found, _) in named_after.items():
+    all_beats = pd.concat([one.beats for one in found.values()])
+    total = done_to_it[name].sum(axis=0)
+    rows[name] = {
+        "beats found and named": f"{total[:5, :5].sum() / total[:5].sum():.1%}",
+        "at least 0.7 sure": f"{(all_beats['confidence'] >= 0.7).mean():.1%}",
+        "recordings said to be upside down": sum(
+            one.pointing_up < UPSIDE_DOWN for one in found.values()
+        ),
+    }
+reported = {name: row["recordings said to be upside down"] for name, row in rows.items()}
+pd.DataFrame(rows).T
 
 # %% [markdown]
-# The network gives its answers with the same assurance in all six cases. That is why `classify_recording` has eyes for what a
-# network cannot see: gaps, flat and clipped stretches, beats that point down, impossible rates.
+# Rates do little. Turned over, the network is wrong about most rare beats and still sure of itself: what its confidence should
+# tell us, it does not know. `classify_recording` therefore looks at the signal besides, for gaps, flat and clipped stretches, and
+# for beats that point down. A rate that is wrong by a third passes unnoticed: a slow heart looks like that.
 #
 # ## Your file
 #
@@ -470,13 +523,13 @@ pd.Series(yours.summary()).to_frame("your recording")
 #
 # ## Out of the notebook
 #
-# A network in PyTorch needs PyTorch, half a gigabyte of it. **ONNX** is a file format for networks that many small programs
-# can run. `export_onnx` writes ours, with its recipe and class names inside, and then proves on beats of several batch sizes
-# that the scores agree.
+# A network in PyTorch needs PyTorch, hundreds of megabytes of it. **ONNX** is a file format for networks that many small
+# programs can run. `export_onnx` writes ours, with its recipe and class names inside, once it has checked on random curves, in
+# batches of several sizes, that the scores agree.
 #
 # With **int8** the convolutions compute in 8-bit integers. A quarter of the bytes, and processors have fast instructions for
 # them. But numbers get coarser, so the question is what that does to the names of beats. A convolution has to know in
-# advance how large its inputs become; synthetic beats tell it, so no patient's data goes into the file.
+# advance how large its inputs become; synthetic beats tell it, so no patient's beats are needed.
 
 # %%
 gap = export_onnx(classifier, run.folder / "model.onnx")
@@ -505,14 +558,16 @@ for name, measure in {"accuracy": classification.accuracy, "macro F1, N S V": ma
 speed_table
 
 # %% [markdown]
+# Where int8 scores higher, that is luck: coarser numbers have learned nothing, and the heart of the table above changes its mind
+# over less. What it is about is the share of beats that get another name.
+#
 # p50 and p95 are milliseconds for one beat on one thread, as in lesson 04; beats a second are those of large batches on all
-# cores. For a single beat most of PyTorch's time is spent between layers, which ONNX Runtime saves. In batches arithmetic
-# counts, and there the 8-bit numbers win, if less than by the factor of four that their size suggests: the LSTM has to wait
-# for its own last step.
+# cores. For a single beat PyTorch probably spends most of its time between layers, which ONNX Runtime saves. In batches
+# arithmetic counts, and there the 8-bit numbers win, if by less than the factor of four that their size suggests.
 #
-# ### A long night
+# ### Hours of it
 #
-# People wear a recorder for a day. We lay half-hour recordings end to end and take the time of everything: detecting,
+# People wear a recorder for a day; `hours` above says how long ours is. We lay half-hour recordings end to end and take the time of everything: detecting,
 # resampling, cutting, naming.
 
 # %% tags=["nbval-ignore-output"]
@@ -524,7 +579,7 @@ started = time.perf_counter()
 long_beats = classify_recording(night, 360, classifier=classifier, detector=detector)
 long_seconds = time.perf_counter() - started
 show_markdown(
-    f"**{hours:g} hours**, {len(long_beats.beats):,} beats: **{long_seconds:.1f} s**. Half an hour of DS2 took "
+    f"**{hours:g} h**, {len(long_beats.beats):,} beats: **{long_seconds:.1f} s**. Half an hour of DS2 took "
     f"{taken / half_hours:.2f} s on average."
 )
 assert len(long_beats.beats) > 0 and np.all(np.diff(long_beats.beats["r_sample"]) > 0)
@@ -552,7 +607,7 @@ assert len(long_beats.beats) > 0 and np.all(np.diff(long_beats.beats["r_sample"]
 #     print(f"{level} mV: {np.mean(given[true < 5] != 5):.1%} found, {np.mean(given[true < 5] == true[true < 5]):.1%} named rightly")
 # ```
 #
-# The 3 to 20 Hz filter protects the detector; the network sees all of the noise.
+# The 3 to 20 Hz filter protects the detector; the network sees the noise up to 62 Hz, half of its own rate.
 # </details>
 #
 # **2. A causal detector.** `slope_detector` looks ahead. Write one that decides at each peak by what came before, as a watch
@@ -562,15 +617,15 @@ assert len(long_beats.beats) > 0 and np.all(np.diff(long_beats.beats["r_sample"]
 #
 # ```python
 # def causal(wave, rate):
-#     steep = np.abs(np.gradient(np.convolve(wave, np.ones(5) / 5, "same")))
-#     peak = find_peaks(steep, distance=round(0.25 * rate))[0]
-#     level, found = steep[peak[:8]].max(), []
-#     for p in peak:
-#         if steep[p] > 0.4 * level:
-#             level = 0.8 * level + 0.2 * steep[p]
-#             found.append(p)
-#         elif found and p - found[-1] > 2 * rate:  # two silent seconds: expect less
-#             level *= 0.8
+#     steep = np.abs(np.diff(wave, prepend=wave[0]))
+#     over = np.cumsum(steep)
+#     steep = over - np.r_[np.zeros(n := round(0.06 * rate)), over[:-n]]  # of the last 60 ms
+#     level, last, found = steep[: 2 * round(rate)].max(), -rate, []  # two seconds to learn from
+#     for at, value in enumerate(steep):
+#         level *= 0.5 ** (1 / (20 * rate))  # expects half as much after 20 s of silence
+#         if value > 0.5 * level and at - last > 0.25 * rate:
+#             level, last = 0.9 * level + 0.1 * value, at
+#             found.append(at)
 #     return np.array(found)
 #
 # scored, _ = counts(causal, records)
@@ -591,7 +646,7 @@ assert len(long_beats.beats) > 0 and np.all(np.diff(long_beats.beats["r_sample"]
 #
 # - You *found* R peaks, and scored detectors by sensitivity and positive predictive value at 150 ms.
 # - You *measured* what their errors cost, with missed and invented beats in the confusion matrix.
-# - You *recognised* recordings that a network should not be asked about, and let it say nothing.
+# - You *saw* that confidence removes few errors, and what has to be looked at besides.
 # - You *classified* a file in one call.
 # - You *exported* the network, proved the copy, and weighed int8 by the names it changes.
 #
@@ -638,14 +693,14 @@ run.finish(
         headline=headline, sensitivity=se.value, sensitivity_interval=se[1:], positive_predictive_value=ppv.value,
         positive_predictive_value_interval=ppv[1:], macro_f1_marked_peaks=f1_at_marks.value,
         macro_f1_marked_peaks_interval=f1_at_marks[1:], macro_f1_found_peaks=f1_by_machine.value,
-        macro_f1_found_peaks_interval=f1_by_machine[1:], accuracy_lost_to_detection=cost.value,
-        accuracy_lost_to_detection_interval=cost[1:], not_classified=1 - kept[at], accuracy_of_classified=accuracy_of_kept[at],
+        macro_f1_found_peaks_interval=f1_by_machine[1:], accuracy_change_by_detection=cost.value,
+        accuracy_change_by_detection_interval=cost[1:], not_classified=1 - kept[at], accuracy_of_classified=accuracy_of_kept[at],
         int8_macro_f1_change=int8_cost.value, int8_macro_f1_change_interval=int8_cost[1:], int8_agreement=agree["ONNX, int8"],
         seconds_for_half_an_hour=taken / half_hours, seconds_for_the_long_recording=long_seconds, hours=hours,
         onnx_latency_ms_p50=speed["ONNX"][0], onnx_beats_per_second=speed["ONNX"][2],
         int8_latency_ms_p50=speed["ONNX, int8"][0], int8_beats_per_second=speed["ONNX, int8"][2],
         torch_latency_ms_p50=speed["PyTorch"][0], torch_beats_per_second=speed["PyTorch"][2], detectors=both,
-        wrong_on_ds1={n: int(wrong_beats(c).sum()) for n, c in on_ds1.items()}, sensitivity_by_class=by_class["sensitivity"].to_dict(), done_to_it=scores, upside_down_reported=[reported[True], reported[False]],
+        wrong_on_ds2=table["wrong on DS2"].to_dict(), wrong_on_ds1={n: int(wrong_beats(c).sum()) for n, c in on_ds1.items()}, sensitivity_by_class=by_class["sensitivity"].to_dict(), done_to_it=scores, upside_down_reported=reported, surely_wrong=surely_wrong,
         accuracy_of_all=accuracy_of_kept[0], confusion=by_machine.sum(axis=0), baseline_measure="sensitivity",
         baselines={n: e.value for n, e in estimates.items() if n != "slope"},
         baseline_intervals={n: e[1:] for n, e in estimates.items() if n != "slope"},

@@ -2,19 +2,28 @@
 
 import copy
 import json
+import os
+import subprocess
+import sys
+import tempfile
 import time
+from pathlib import Path
 
 import arff
 import numpy as np
 import pandas as pd
 import torch
+import wfdb
 from scipy.signal import resample_poly
 from torch import nn
 from torch.nn.functional import cross_entropy, l1_loss, mse_loss
 from torch.utils.data import DataLoader, TensorDataset
 
 from ecgnb import models, profiling
-from ecgnb.datasets import cut_beats, fetch, load_ecg5000, load_mitdb, load_records, read_arff
+from ecgnb.classify import classify_recording, load_classifier
+from ecgnb.datasets import DS2, cut_beats, fetch, load_ecg5000, load_mitdb, load_records, read_arff
+from ecgnb.detection import DETECTORS, detect_r_peaks
+from ecgnb.export import OnnxClassifier, export_onnx, onnx_beats_per_second, onnx_latency
 from ecgnb.lessons import find, parameters
 from ecgnb.losses import DualLoss
 from ecgnb.models.beat_classifier import conv, conv_block
@@ -233,16 +242,62 @@ def bench_04():
     return results
 
 
-def main():
-    """Measure, print, and keep the ratios beside the lessons' results."""
-    results = {"01": bench_01(), "02": bench_02(), "03": bench_03(), "04": bench_04()}
-    for number, found in results.items():
-        print(f"lesson {number}")
-        for name, value in found.items():
-            print(f"  {name:<66} {value}")
+def command(*arguments):
+    """Run an `ecgnb` command in a process of its own; return its seconds and its most memory in GB."""
+    started = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "ecgnb.cli", *map(str, arguments)], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, arguments
+    return time.perf_counter() - started, usage.ru_maxrss / 1e6
+
+
+def bench_05():
+    """Return lesson 05's ratios and times: detectors, networks in ONNX, half an hour and a day of raw signal."""
+    records = load_records(DS2, data="auto")
+    waves = [record.signal[:, record.leads.index(record.lead("MLII"))] for record in records]
+    results = {"data": records[0].source, "threads": torch.get_num_threads()}
+    times = {name: seconds(lambda name=name: detect_r_peaks(waves[0], 360, name), 3) for name in DETECTORS}
+    for name in ("xqrs", "sleepecg"):
+        results[f"detecting half an hour, {name} over slope"] = round(times[name] / times["slope"], 1)
+    classifier = load_classifier()
+    with tempfile.TemporaryDirectory() as folder:
+        exported = {}
+        for name, int8 in (("ONNX", False), ("ONNX int8", True)):
+            export_onnx(classifier, Path(folder) / "model.onnx", int8=int8)
+            exported[name] = OnnxClassifier(Path(folder) / "model.onnx")
+        plain = profiling.latency(classifier.network, 187, rounds=20)
+        results["PyTorch: latency p50, ms"] = round(plain.p50, 3)
+        results["PyTorch: beats/s"] = round(profiling.beats_per_second(classifier.network, 187, n_passes=20))
+        for name, network in exported.items():
+            results[f"{name}: latency p50, ms"] = round(onnx_latency(network, rounds=20).p50, 3)
+            results[f"{name}: beats/s"] = round(onnx_beats_per_second(network, n_passes=20))
+        half_hour = waves[0][: 1800 * 360]
+        results["half an hour, in a running session, s"] = round(
+            seconds(lambda: classify_recording(half_hour, 360, classifier=classifier)), 2
+        )
+        day = np.concatenate([*waves, *waves, *waves])[: 24 * 3600 * 360]
+        for name, wave in (("half an hour", half_hour), ("24 hours", day)):
+            stored = np.nan_to_num(wave[:, None].astype(np.float64))
+            wfdb.wrsamp("long", fs=360, units=["mV"], sig_name=["MLII"], p_signal=stored, fmt=["16"], write_dir=folder)
+            del stored
+            taken, memory = command("classify", Path(folder) / "long.hea", "-o", Path(folder) / "beats.csv")
+            results[f"{name}, the whole command with its table, s"] = round(taken, 1)
+            results[f"{name}, most memory, GB"] = round(memory, 2)
+    return results
+
+
+def main(numbers):
+    """Measure some lessons, or all; print, and keep the ratios beside the lessons' results."""
+    benches = {"01": bench_01, "02": bench_02, "03": bench_03, "04": bench_04, "05": bench_05}
     path = find("01").script.parent / "results" / "bench.json"
+    results = json.loads(path.read_text()) if path.is_file() else {}
+    for number in numbers or benches:
+        results[number] = benches[number]()
+        print(f"lesson {number}")
+        for name, value in results[number].items():
+            print(f"  {name:<66} {value}")
     path.write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -214,12 +214,19 @@ def test_models_that_are_none(app, tmp_path, monkeypatch):
     torch.save(Evil(), stream := io.BytesIO())
     large = {"format": models.FORMAT, "name": "cnn_lstm", "options": {"n_samples": 10**9, "n_classes": 5}, "extra": {}}
     torch.save(large | {"state_dict": {}}, absurd := io.BytesIO())
+    good = torch.load(io.BytesIO(saved(tmp_path, **load_classifier().recipe)), weights_only=True)
+    torch.save(good | {"options": good["options"] | {"n_samples": 10**8}}, long := io.BytesIO())
+    hollow = {name: torch.zeros((), dtype=part.dtype).expand(part.shape) for name, part in good["state_dict"].items()}
+    torch.save(good | {"state_dict": hollow}, stretched := io.BytesIO())
     for name, content, message in (
         ("pickle.pth", pickle.dumps(Evil()), "cannot be|can be read safely"),
         ("torch.pth", stream.getvalue(), "can be read safely"),
         ("bomb.pth", bomb(), "unpacks to 50,000,000"),
         ("text.pth", b"hello", "can be read safely"),
         ("absurd.pth", absurd.getvalue(), "do not fit"),
+        ("long.pth", long.getvalue(), "do not fit"),
+        ("stretched.pth", stretched.getvalue(), "do not fit"),
+        ("a.pth", b"a word", "can be read safely"),
     ):
         upload(app, "model_file", (name, content))
         assert any(word in app.error[0].value for word in message.split("|")), app.error[0].value

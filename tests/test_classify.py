@@ -80,8 +80,9 @@ def test_any_rate(classifier, record, rate):
 
 def test_unit_and_offset_do_not_matter(classifier, record):
     plain = classify_recording(wave_of(record), record.fs, classifier=classifier)
-    moved = classify_recording(1000 * wave_of(record) + 12345, record.fs, classifier=classifier)
-    assert (plain.beats["label"] == moved.beats["label"]).mean() > 0.99
+    for factor, offset in ((1000, 12345), (1e-7, 0), (1e7, 0)):
+        moved = classify_recording(factor * wave_of(record) + offset, record.fs, classifier=classifier)
+        assert (plain.beats["label"] == moved.beats["label"]).mean() > 0.99
 
 
 def test_confidence(classifier, record):
@@ -108,8 +109,11 @@ def test_faults_are_reported(classifier, record):
     text = " ".join(found.warnings())
     for words in ("has no value in 2 stretches", "is flat in 1 stretch,", "is clipped in"):
         assert words in text
-    in_gap = found.beats["time_s"].between(9.9, 10.4)
-    assert (found.beats.loc[in_gap, "why"] == NO_VALUE).all() and (found.beats.loc[in_gap, "label"] == UNSURE).all()
+    near_gap = found.beats["time_s"].between(9.4, 10.4) & (found.beats["why"] == NO_VALUE)
+    assert (found.beats.loc[near_gap, "label"] == UNSURE).all()
+    assert not found.beats["time_s"].between(10.0, 10.27).any(), "no beat is found in a gap"
+    after = found.beats[found.beats["time_s"] > 10.27].iloc[0]
+    assert np.isnan(after["rr_s"]), "nobody knows when the beat before it was"
 
 
 def test_faults_of_a_clean_signal(record):
@@ -142,8 +146,11 @@ def test_noise_has_few_beats_and_says_so(classifier):
     assert len(found.warnings()) >= 0 and found.summary()["beats"] == len(found.beats)
     one = np.zeros(5000)
     one[2500:2510] = 1
-    lonely = classify_recording(one, 250, classifier=classifier).summary()
-    assert lonely["beats"] <= 3
+    lonely = classify_recording(one, 250, classifier=classifier, r_sample=[2505])
+    assert (
+        lonely.summary()["beats"] == 1 and lonely.summary()["heart_rate_bpm"] is None and lonely.warnings() is not None
+    )
+    assert classify_recording(one, 250, classifier=classifier, r_sample=[]).warnings()[0].startswith("No R peak")
 
 
 @pytest.mark.parametrize(
@@ -156,6 +163,8 @@ def test_noise_has_few_beats_and_says_so(classifier):
         (["a"] * 5000, {}, DataError, "no array of numbers"),
         (np.arange(5000.0), {"min_confidence": 2}, UsageError, "min_confidence=2; expected a probability"),
         (np.arange(5000.0), {"min_confidence": "high"}, UsageError, "min_confidence='high'"),
+        (np.arange(5000.0), {"r_sample": [9, 5]}, UsageError, "expected samples from 0 to 4999, each after the one"),
+        (np.arange(5000.0), {"r_sample": [5000]}, UsageError, "expected samples from 0 to 4999"),
         (np.arange(5000.0), {"detector": "x"}, UsageError, "expected one of: slope"),
         (np.arange(5000.0), {"fs": 99}, UsageError, "fs is 99; expected 100 to 2000"),
         (np.arange(5000.0), {"fs": None}, UsageError, "fs is not given"),
@@ -187,6 +196,13 @@ def test_models_of_runs(tmp_path, classifier, record):
     models.save(network, tmp_path / "cut.pth", fs=125.0, classes="N S V F Q")
     with pytest.raises(ModelError, match="cut does not say how its beats are cut out of a recording"):
         classify_recording(wave_of(record), 360, classifier=load_classifier(tmp_path / "cut.pth"))
+    for wrong in ({"before": -5}, {"before": "x"}, {"fs": 0.0}):
+        models.save(network, tmp_path / "wrong.pth", **(classifier.recipe | wrong))
+        with pytest.raises(ModelError, match=r"wrong\.pth has a recipe that no beat can be cut by"):
+            load_classifier(tmp_path / "wrong.pth")
+    models.save(network, tmp_path / "wrong.pth", **(classifier.recipe | {"before": 76}))
+    with pytest.raises(ModelError, match="reads 187 samples a beat, and its recipe cuts another number"):
+        load_classifier(tmp_path / "wrong.pth")
     models.save(network, tmp_path / "four.pth", classes="N S V F")
     with pytest.raises(ModelError, match="gives 5 numbers a beat and names 4 classes"):
         load_classifier(tmp_path / "four.pth")

@@ -2,13 +2,17 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from ecgnb.datasets import load_records
 
 COMMAND = [str(Path(sys.executable).with_name("ecgnb"))]
 
@@ -152,3 +156,61 @@ def test_parameters_from_file_and_command_line(tmp_path):
     assert (record["parameters"]["lr"], record["parameters"]["epochs"], record["seed"]) == (0.001, 1, 5)
     again = ecgnb("run", "01", "--profile", "smoke", "--output-dir", folder)
     assert_one_line_error(again, 1, "already holds a finished run")
+
+
+# Recordings of one's own
+
+
+@pytest.fixture(scope="module")
+def own_csv(tmp_path_factory):
+    record = load_records(["208"], data="synthetic")[0]
+    path = tmp_path_factory.mktemp("own") / "mine.csv"
+    path.write_text("ecg\n" + "\n".join(f"{value:.4f}" for value in record.signal[:, 0]) + "\n")
+    return path, len(record.r_sample)
+
+
+def test_classify(own_csv, tmp_path):
+    path, n_beats = own_csv
+    done = ecgnb("classify", path, "--fs", 360, "-o", "beats.csv", "--plot", "strip.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "class\tbeats\nN\t" in done.stdout and "not for diagnosis" in done.stdout
+    table = pd.read_csv(tmp_path / "beats.csv")
+    assert abs(len(table) - n_beats) <= 3 and {"time_s", "label", "p_V"} <= set(table.columns)
+    assert (tmp_path / "strip.png").stat().st_size > 10_000
+    lines = dict(line.split("\t") for line in done.stdout.splitlines()[:7])
+    assert sum(int(n) for label, n in lines.items() if label != "class") == len(table)
+
+
+def test_export_and_classify_with_it(own_csv, tmp_path):
+    for options in ((), ("--int8",)):
+        done = ecgnb("export", "cnn_lstm", tmp_path / "m.onnx", *options)
+        assert done.returncode == 0 and "of PyTorch's" in done.stdout and not done.stderr
+        done = ecgnb("classify", own_csv[0], "--fs", 360, "--model", tmp_path / "m.onnx")
+        assert done.returncode == 0 and "N\t" in done.stdout, done.stderr
+    assert_one_line_error(ecgnb("export", tmp_path / "m.onnx", "x.onnx"), 2, "is an ONNX file already")
+    assert_one_line_error(ecgnb("export", "resnet", "x.onnx"), 1, "expected one of: cnn_lstm, or a file")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, ["mine.csv does not say its sampling rate", "--fs 250"]),
+        (["--fs", "5"], 2, ["fs is 5.0; expected 100 to 2000"]),
+        (["--fs", "360", "--lead", "V5"], 1, ["mine.csv has no lead 'V5'; it has: ecg"]),
+        (["--fs", "360", "-o", "no/where.csv"], 2, ["the folder no does not exist"]),
+        (["--fs", "360", "--plot", "strip.docx"], 2, ["strip.docx", "expected one of: .png"]),
+        (["--fs", "360", "--min-confidence", "7"], 2, ["min_confidence=7.0; expected a probability"]),
+        (["--fs", "360", "--detector", "magic"], 2, ["expected one of: slope, xqrs, sleepecg"]),
+        (["--fs", "360", "--model", "bad.pth"], 1, ["bad.pth is not a model file that can be read safely"]),
+    ],
+)
+def test_classify_errors(own_csv, tmp_path, arguments, code, words):
+    (tmp_path / "bad.pth").write_bytes(pickle.dumps({"not": "a model"}))
+    assert_one_line_error(ecgnb("classify", own_csv[0], *arguments, cwd=tmp_path), code, *words)
+    assert not (tmp_path / "beats.csv").exists()
+
+
+def test_classify_files_that_are_none(tmp_path):
+    (tmp_path / "empty.csv").write_text("")
+    assert_one_line_error(ecgnb("classify", tmp_path / "empty.csv"), 1, "empty.csv is empty")
+    assert_one_line_error(ecgnb("classify", tmp_path / "none.csv"), 1, "No such file")

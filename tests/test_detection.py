@@ -90,6 +90,24 @@ def test_measures():
     assert positive_predictive_value(counts.sum(axis=0)) == 140 / 150
 
 
+def test_silence_and_spikes(synthetic_records):
+    """Noise of an electrode that fell off is no heartbeat, and one wild sample does not hide the beats after it."""
+    record = synthetic_records[0]
+    wave = record.signal[:, 0].astype(float)
+    quiet = np.r_[wave, 0.01 * np.random.default_rng(0).standard_normal(len(wave) // 2)]
+    found = detect_r_peaks(quiet, 360)
+    assert np.sum(found > len(wave)) <= 2 and scored(record, found[found < len(wave)])[0] > 0.97
+    wild = wave.copy()
+    wild[5000] = 1e12
+    assert scored(record, detect_r_peaks(wild, 360))[0] > 0.95
+
+
+def test_xqrs_at_a_high_rate(synthetic_records):
+    record = synthetic_records[0]
+    wave = resample_poly(record.signal[:, 0].astype(float), 1000, 360, padtype="line")
+    assert scored(record, detect_r_peaks(wave, 1000, "xqrs"), 0.36)[0] > 0.85
+
+
 def test_a_flat_line_has_no_beat():
     assert len(detect_r_peaks(np.ones(5000), 250)) == 0
 

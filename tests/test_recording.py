@@ -4,11 +4,11 @@ import io
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 import wfdb
 
-from ecgnb.datasets import read_beats, read_recording
-from ecgnb.datasets import recording as module
+from ecgnb.datasets import read_beats, read_recording, recording, signal_table
 from ecgnb.errors import DataError, UsageError
 
 N = 3000
@@ -46,6 +46,13 @@ SECONDS = np.arange(N) / 250
         (table(" ", columns=[-WAVE, WAVE]), {"lead": "2"}, None, ""),
         (table(above="Name,Somebody\nSample Rate,512 hertz\nUnit,µV\n\n"), {}, 512.0, ""),
         ("\ufeff" + table(header="ecg"), {}, None, "ecg"),
+        (table(decimal=","), {}, None, ""),
+        (table().replace("\n", "\r\n"), {}, None, ""),
+        (table().replace("\n", ",\n"), {}, None, ""),
+        (table(columns=[np.arange(N), WAVE], header="t,ecg"), {}, None, "ecg"),
+        (table(above="Sampling rate: 1,000 Hz\n"), {}, 1000.0, ""),
+        (table(above="Sample rate 250..\n"), {}, 250.0, ""),
+        (table(columns=[np.arange(N), -WAVE, WAVE]), {"lead": "2"}, None, ""),
     ],
 )  # fmt: skip
 def test_tables(tmp_path, text, given, fs, lead):
@@ -65,8 +72,38 @@ def test_the_clock_of_physionets_tables(tmp_path):
     assert found.fs == pytest.approx(250, rel=1e-4) and found.lead == "MLII" and len(found.signal) == N
 
 
+def test_the_clock_passes_an_hour(tmp_path):
+    seconds = 3595 + np.arange(N) / 250
+    rows = [f"{clock(s)},{value}" for s, value in zip(seconds, WAVE, strict=True)]
+    (tmp_path / "late.csv").write_text("\n".join(rows))
+    assert read_recording(tmp_path / "late.csv").fs == pytest.approx(250, rel=1e-4)
+
+
+def clock(seconds):
+    hours, rest = divmod(seconds, 3600)
+    text = f"{int(rest // 60):02d}:{rest % 60:06.3f}"
+    return f"{int(hours)}:{text}" if hours else text
+
+
+def test_empty_lines_and_cells_keep_their_time(tmp_path):
+    for text in ("1\n2\n\n4\n\n6\n\n\n", ",9\n1,9\n,9\n3,9\n5,9\n"):
+        (tmp_path / "a.csv").write_text(text)
+        found = read_recording(tmp_path / "a.csv").signal
+        expected = [1, 2, np.nan, 4, np.nan, 6] if text[0] == "1" else [np.nan, 1, np.nan, 3, 5]
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_other_signals_of_a_record_do_not_matter(tmp_path):
+    both = np.stack([WAVE, WAVE], axis=1)
+    wfdb.wrsamp("rec", fs=360, units=["mmHg", "mV"], sig_name=["ABP", "II"], p_signal=both, fmt=["16"] * 2,
+                write_dir=str(tmp_path))  # fmt: skip
+    assert read_recording(tmp_path / "rec").lead == "II"
+    with pytest.raises(DataError, match="record 'rec' is in mmHg; expected one of: mV"):
+        read_recording(tmp_path / "rec", lead="ABP")
+
+
 def test_gaps_stay_gaps_and_blocks_join(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 700)
+    monkeypatch.setattr(signal_table, "BLOCK", 700)
     lines = [f"{value}" for value in WAVE]
     lines[10] = lines[1000] = "nan"
     (tmp_path / "gaps.txt").write_text("\n".join(lines))
@@ -94,7 +131,7 @@ def write_wfdb(folder, name="rec", fmt="212", **header):
 @pytest.mark.parametrize("fmt", ["16", "212", "80"])
 @pytest.mark.parametrize("ending", [".hea", ".dat", ""])
 def test_wfdb(tmp_path, monkeypatch, fmt, ending):
-    monkeypatch.setattr(module, "BLOCK", 701)
+    monkeypatch.setattr(recording, "BLOCK", 701)
     path = write_wfdb(tmp_path, fmt=fmt).with_suffix(ending)
     found = read_recording(path)
     assert (found.name, found.fs, found.lead, found.unit) == ("rec", 360.0, "II", "mV")
@@ -116,7 +153,7 @@ def spoil(path, old, new):
         ("rec.dat", "other.dat", r"rec\.hea names other\.dat; expected its signals in rec\.dat"),
         ("360 3000", "360 300000000000", "its header promises .*; the file looks cut off"),
         ("360 3000", "360", "does not say how many samples"),
-        (" 212 ", " 516 ", "has the format 516; expected one of 8, 16"),
+        (" 212 ", " 516 ", "has the format 516; expected one of 16, 24"),
         ("/uV", "/furlong", "expected one of: mV"),
         ("rec 2", "rec two", "cannot be read"),
     ],
@@ -156,7 +193,7 @@ def archive():
         ),
         ("a.csv", b"\x00\x01" * 500, "a.csv is no text"),
         ("a.csv", archive(), "a.csv is no text"),
-        ("a.csv", b"caf\xe9;1\n", "no text in UTF-8"),
+        ("a.csv", b"time,ecg\n" + b"".join(b"%d,1\n" % k for k in range(9)) + b"9,x\n", "line 11: 'x' in column 2"),
         ("a.csv", b"1.5\n2.5\nthree\n", "a.csv, line 3: 'three' in column 1; expected a number"),
         ("a.csv", b"time,ecg\n" + b"".join(b"%.3f,1\n" % (k / 250 + (k > 90)) for k in range(200)), "not even"),
         ("a.csv", b"time,ecg\n5,1\n4,2\n3,3\n2,2\n", "does not run forward"),
@@ -209,12 +246,19 @@ def test_read_beats(tmp_path, separator, with_class):
     assert found.class_name is None if not with_class else found.class_name.tolist() == ["N", "V", "S"]
 
 
+def test_beats_as_pandas_writes_them(tmp_path):
+    beats = pd.DataFrame(np.random.default_rng(0).standard_normal((5, 187)))
+    for options in ({}, {"index": False}, {"header": False}, {"index": False, "header": False}):
+        beats.to_csv(tmp_path / "b.csv", **options)
+        np.testing.assert_allclose(read_beats(tmp_path / "b.csv").signal, beats, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
         (np.zeros((2, 186)), "has 186 columns; expected 187 values a row"),
-        (np.full((2, 187), np.inf), "row 1: value 1 is missing or not finite"),
-        (np.full((2, 188), 7), "row 1: class 7; expected 187 values"),
+        (np.full((2, 187), np.inf), "line 1: value 1 is missing or not finite"),
+        (np.full((2, 188), 7), "line 1: class 7; expected 187 values"),
     ],
 )
 def test_beats_that_are_refused(tmp_path, rows, message):

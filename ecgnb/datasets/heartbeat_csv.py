@@ -15,8 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgnb.datasets.beats import Beats, concatenate
-from ecgnb.datasets.recording import check_size, first_lines
+from ecgnb.datasets.inputs import check_size
 from ecgnb.datasets.records import CLASS_NAMES
+from ecgnb.datasets.signal_table import first_lines
 from ecgnb.datasets.splits import Split, beatwise_split
 from ecgnb.datasets.unpack import file_sha256
 from ecgnb.errors import DataError, UsageError
@@ -94,28 +95,37 @@ def read_beats(path: str | Path, n_samples: int = N_SAMPLES) -> BeatTable:
     DataError
         Naming the file, the line and what was expected there.
     """
-    path = Path(path).expanduser()
+    path = Path(path)
     expected = f"expected {n_samples} values a row, one beat each, and perhaps its class 0 to {len(CLASS_NAMES) - 1}"
     check_size(path)
     table = first_lines(path)
     try:
         rows = pd.read_csv(
             path, header=None, sep=table.separator, decimal=table.decimal, skiprows=table.n_above, dtype=np.float32,
-            compression=None, encoding="utf-8-sig",
+            compression=None, encoding="utf-8-sig", encoding_errors="replace",
         ).to_numpy()  # fmt: skip
     except ValueError:
         raise DataError(f"{path.name} is not a table of numbers with as many in each row; {expected}") from None
+    while rows.shape[1] > n_samples and np.isnan(rows[:, -1]).all():  # a separator at the end of each line
+        rows = rows[:, :-1]
+    first = table.n_above + 1
+    count = np.arange(rows.shape[1])  # 0, 1, 2, ... name the columns
+    if len(rows) > 1 and ((rows[0] == count).all() or (np.isnan(rows[0, 0]) and (rows[0, 1:] == count[:-1]).all())):
+        rows, first = rows[1:], first + 1
+    if len(rows) > 2 and rows.shape[1] > n_samples and (rows[:, 0] == np.arange(len(rows))).all():  # or the rows
+        rows = rows[:, 1:]
     if rows.shape[1] not in (n_samples, n_samples + 1):
         raise DataError(f"{path.name} has {rows.shape[1]} columns; {expected}")
     wrong = ~np.isfinite(rows)
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
-        raise DataError(f"{path.name}, row {row + 1}: value {column + 1} is missing or not finite; {expected}")
+        raise DataError(f"{path.name}, line {first + row}: value {column + 1} is missing or not finite; {expected}")
     if rows.shape[1] == n_samples:
-        return BeatTable(rows, None)
+        return BeatTable(np.ascontiguousarray(rows), None)
     known = np.isin(rows[:, -1], range(len(CLASS_NAMES)))
     if not known.all():
-        raise DataError(f"{path.name}, row {np.argmin(known) + 1}: class {rows[np.argmin(known), -1]:g}; {expected}")
+        row = int(np.argmin(known))
+        raise DataError(f"{path.name}, line {first + row}: class {rows[row, -1]:g}; {expected}")
     return BeatTable(np.ascontiguousarray(rows[:, :-1]), np.array(CLASS_NAMES)[rows[:, -1].astype(int)])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,8 +131,8 @@ def read_record(folder: str | Path, name: str, *, annotator: str = "atr", source
     return record
 
 
-def check_header(header: wfdb.Record | wfdb.MultiRecord, name: str) -> None:
-    """Refuse what this course does not read, rather than read it wrongly."""
+def check_header(header: wfdb.Record | wfdb.MultiRecord, name: str, units: Sequence[str] | None = None) -> None:
+    """Refuse what this course does not read, rather than read it wrongly; `units`: of the leads that matter."""
     if isinstance(header, wfdb.MultiRecord):
         raise DataError(f"record {name!r} has several segments; expected one signal from start to end")
     if not header.sig_name or not header.fs or header.fs <= 0:
@@ -140,7 +141,7 @@ def check_header(header: wfdb.Record | wfdb.MultiRecord, name: str) -> None:
         )
     if any((samples or 1) != 1 for samples in header.samps_per_frame) or any(header.skew):
         raise DataError(f"record {name!r} has signals of several rates, or shifted ones; expected one rate and no skew")
-    if unknown := sorted({str(unit) for unit in header.units if unit not in IN_MV}):
+    if unknown := sorted({str(unit) for unit in (header.units if units is None else units) if unit not in IN_MV}):
         raise DataError(f"record {name!r} is in {', '.join(unknown)}; expected one of: {', '.join(IN_MV)}")
 
 

@@ -62,6 +62,7 @@ def add_marks(
         x=x, y=y, mode="markers", name=f"{label}: {MEANINGS[label].name}" if label in MEANINGS else label,
         customdata=np.column_stack([beats.index, beats["likeliest"], beats["confidence"].map("{:.2f}".format)]),
         marker={"color": colour(label), "symbol": SYMBOLS.get(label, "circle"), "size": size},
+        unselected={"marker": {"opacity": 1}},  # a click picks a beat, and the others stay to be seen
         hovertemplate="beat %{customdata[0]}: %{customdata[1]}, confidence %{customdata[2]}<extra></extra>",
     )  # fmt: skip
 

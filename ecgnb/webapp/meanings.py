@@ -30,8 +30,8 @@ MEANINGS = {
     "V": Meaning(
         "Ventricular premature beat",
         "The beat came early and from a ventricle: wide, with another shape, often with a pause after it.",
-        "Single ones are common. Many of them, several in a row, or any with dizziness, fainting or chest pain belong "
-        "before a doctor, the last at once.",
+        "Single ones are common. Many of them, or several in a row, belong before a doctor; with dizziness, fainting "
+        "or chest pain, at once.",
     ),
     "F": Meaning(
         "Fusion beat",

@@ -16,6 +16,7 @@ from ecgnb.classify import (
     UNSURE,
     ClassifiedRecording,
     Classifier,
+    beats_to_csv,
     class_names,
     classify_beats,
     classify_recording,
@@ -182,9 +183,7 @@ def show_beat(beat: pd.Series, classes: list[str]) -> None:
 def show_table(beats: pd.DataFrame, name: str) -> None:
     """Show all beats as a table, to look through and to download."""
     st.dataframe(beats, height=250)
-    st.download_button(
-        "Download the table (CSV)", beats.to_csv(index_label="beat", float_format="%.5g").encode(), name, "text/csv"
-    )
+    st.download_button("Download the table (CSV)", lambda: str(beats_to_csv(beats)).encode(), name, "text/csv")
 
 
 def show_meanings(counts: pd.Series) -> None:
@@ -268,5 +267,7 @@ try:
     main()
 except EcgnbError as fault:
     st.error(str(fault))
+except OSError as fault:  # a disk that fills
+    st.error(f"A file could not be read or written: {fault.strerror}.")
 except MemoryError:
     st.error("This does not fit the memory of this computer; cut the recording into parts.")

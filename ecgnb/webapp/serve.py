@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ecgnb.datasets.recording import MAX_BYTES
+from ecgnb.datasets.inputs import MAX_BYTES
 
 SETTINGS = {
     "server.address": "localhost",

@@ -14,7 +14,7 @@ import numpy as np
 from ecgnb.classify import Classifier, load_classifier, window_length
 from ecgnb.datasets import DS2, Recording, cut_beats, read_beats, read_record, read_recording, synthetic
 from ecgnb.datasets.heartbeat_csv import BeatTable
-from ecgnb.datasets.recording import MAX_BYTES
+from ecgnb.datasets.inputs import MAX_BYTES
 from ecgnb.errors import DataError, ModelError
 from ecgnb.paths import data_dir
 
