@@ -10,7 +10,7 @@ from ecgnb.lessons import find
 
 def test_lesson_03_with_a_small_network(real_mitdb, tmp_path):
     """A default run takes too long here; the small CNN, briefly trained, shows what the lesson says."""
-    few = dict(model="simple_cnn", epochs=2, compare_beats=1000, compare_epochs=1, compare_every=20)
+    few = dict(model="simple_cnn", epochs=2, compare_beats=1000, compare_epochs=1, compare_every=20, bf16=False)
     metrics, committed = run_on_real_data("03", tmp_path, **few)
     assert metrics["beat_wise_accuracy"] >= 0.95 and committed["beat_wise_accuracy"] >= 0.97
     assert metrics["beat_wise_reconstruction_mse"] <= 0.01 and committed["beat_wise_reconstruction_mse"] <= 0.005
