@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from ecgnb import models
+from ecgnb.datasets.beats import zscored
 from ecgnb.datasets.cut import cut_windows, fill_gaps
 from ecgnb.detection import MIN_SECONDS, check_fs, detect_r_peaks
 from ecgnb.errors import DataError, ModelError, UsageError
@@ -25,7 +26,7 @@ BLOCK_SECONDS, MARGIN_SECONDS = 600.0, 10.0
 
 
 class Classifier(Protocol):
-    """What names beats: a network of PyTorch (see `from_torch`) or of ONNX (`export.OnnxClassifier`)."""
+    """What names beats: a network of PyTorch (`TorchClassifier`) or of ONNX (`export.OnnxClassifier`)."""
 
     name: str
     recipe: dict[str, Any]
@@ -104,13 +105,6 @@ def _check_recipe(name: str, recipe: dict[str, Any]) -> None:
 def class_names(classifier: Classifier) -> list[str]:
     """Return the classes a classifier names, in the order of its probabilities."""
     return str(classifier.recipe["classes"]).split()
-
-
-def zscored(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return beats shifted and scaled to mean 0 and standard deviation 1 each; a flat one is 0."""
-    centred = windows - windows.mean(axis=1, keepdims=True)
-    scale = centred.std(axis=1, keepdims=True)
-    return (centred / np.where(scale > 1e-6, scale, 1)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,17 +278,14 @@ def classify_recording(
             progress(stop / len(wave))
     r, p, why = np.concatenate(r_parts), np.concatenate(p_parts), np.concatenate(why_parts)
     once = _first_of_each(r, fs) if known is None else slice(None)
-    weights = [n for _, n in up]
-    pointing_up = (
-        float(np.average([s for s, n in up if n], weights=[n for n in weights if n])) if any(weights) else np.nan
-    )
+    shares, weights = zip(*[(share, n) for share, n in up if n] or [(np.nan, 1)], strict=True)
     return ClassifiedRecording(
         beats=_table(r[once], p[once], why[once], wave, fs, class_names(classifier), min_confidence),
         classes=class_names(classifier),
         faults=find_faults(wave, fs),
         seconds=len(wave) / fs,
         fs=fs,
-        pointing_up=pointing_up,
+        pointing_up=float(np.average(shares, weights=weights)),
     )
 
 

@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from ecgnb.classify import TorchClassifier, class_names, window_length, zscored
+from ecgnb.classify import TorchClassifier, class_names, window_length
 from ecgnb.datasets import cut_beats, read_record, synthetic
+from ecgnb.datasets.beats import zscored
 from ecgnb.errors import ModelError, UsageError
 from ecgnb.profiling import Latency, fastest_latency, fastest_rate
 
@@ -63,7 +64,7 @@ def export_onnx(classifier: TorchClassifier, path: str | Path, *, int8: bool = F
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.onnx"
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the tracing exporter is the fast one (0.2 s for 8 to 24) and deprecated
+            warnings.simplefilter("ignore")  # the tracing exporter is the fast one, and deprecated
             torch.onnx.export(
                 network, (torch.zeros(TRACED, n_samples),), str(plain), dynamo=False, opset_version=OPSET,
                 input_names=["beats"], output_names=["scores"],
@@ -132,7 +133,7 @@ def _quantised(graph: Any, recipe: dict[str, Any], folder: Path) -> Any:
 
     plain, half, whole = (folder / f"{name}.onnx" for name in ("plain", "half", "whole"))
     onnx.save(graph, plain)
-    logging.disable(logging.WARNING)  # advice on preparing graphs, which changes nothing here
+    logging.disable(logging.WARNING)  # advice on preparing graphs
     try:
         quantize_static(
             plain, half, _Calibration(_synthetic_beats(recipe)), quant_format=QuantFormat.QOperator,
@@ -184,7 +185,7 @@ class OnnxClassifier:
         if not path.is_file():
             raise ModelError(f"{path} does not exist; expected a file that `ecgnb export` wrote")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # one batch a core: faster than all cores on one batch
+        options.intra_op_num_threads = 1  # one batch a core, instead of all cores on one batch
         options.log_severity_level = 4
         try:
             self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -55,10 +55,10 @@ def _runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def _joined(runs: NDArray[np.int64], gap: float) -> NDArray[np.int64]:
     """Join runs that stand closer than `gap`."""
+    if not len(runs):
+        return runs
     apart = runs[1:, 0] - runs[:-1, 1] >= gap
-    return np.column_stack(
-        [runs[np.r_[True, apart][: len(runs)], 0], runs[np.r_[apart, True][-len(runs) :][: len(runs)], 1]]
-    )
+    return np.column_stack([runs[np.r_[True, apart], 0], runs[np.r_[apart, True], 1]])
 
 
 def share_pointing_up(windows: NDArray[np.float32], before: int, fs: float) -> float:

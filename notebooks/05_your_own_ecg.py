@@ -375,7 +375,7 @@ whose.sort_values("at found peaks").head(5).round(3)
 
 # %% [markdown]
 # A handful of hearts hold most of what is wrong, each with its own error, and in one of them the place of the peak
-# decides: a shift of some milliseconds turns an N into something else for hundreds of beats. That is no victory of the detector,
+# decides: a shift of one to three hundredths of a second turns N into V for hundreds of beats. That is no victory of the detector,
 # it is a network that is unsure of one heart. Finding beats is nearly solved on such recordings; naming them is not. Most S
 # beats of new patients go by as N, here as in lesson 02.
 #
@@ -421,8 +421,7 @@ show_markdown(
 )
 
 # %% [markdown]
-# Confidence helps a little and promises too much. It removes beats that are between two classes; the S beats that look like
-# N it calls N, surely.
+# Confidence helps a little and promises too much: most of what is named wrongly is named with assurance.
 #
 # ## What goes wrong
 #

@@ -1,7 +1,5 @@
 """From raw signal to named beats: blocks, rates, gaps, confidence, and signals that should not be read."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -143,12 +141,14 @@ def test_upside_down_is_reported(classifier, synthetic_records):
 def test_noise_has_few_beats_and_says_so(classifier):
     """Nothing crashes on what is no ECG."""
     found = classify_recording(np.random.default_rng(0).standard_normal(5000), 250, classifier=classifier)
-    assert len(found.warnings()) >= 0 and found.summary()["beats"] == len(found.beats)
+    assert found.counts().sum() == found.summary()["beats"] == len(found.beats)
     one = np.zeros(5000)
     one[2500:2510] = 1
     lonely = classify_recording(one, 250, classifier=classifier, r_sample=[2505])
     assert (
-        lonely.summary()["beats"] == 1 and lonely.summary()["heart_rate_bpm"] is None and lonely.warnings() is not None
+        lonely.summary()["beats"] == 1
+        and lonely.summary()["heart_rate_bpm"] is None
+        and "is flat" in lonely.warnings()[0]
     )
     assert classify_recording(one, 250, classifier=classifier, r_sample=[]).warnings()[0].startswith("No R peak")
 
@@ -223,4 +223,3 @@ def test_real_recordings(real_mitdb, classifier):
     mine, marked = match_r_peaks(found.beats["r_sample"], record.r_sample, record.fs)
     same = found.beats["label"].to_numpy()[mine] == at_marks.beats["label"].to_numpy()[marked]
     assert same.mean() > 0.98 and found.warnings() == []
-    assert dataclasses.is_dataclass(found)

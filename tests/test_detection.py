@@ -63,6 +63,13 @@ def test_the_aim_on_real_recordings(real_mitdb):
     assert (ours[:, 0, 1:].sum(axis=1) - 2 * ours[:, 0, 0]).sum() < (
         theirs[:, 0, 1:].sum(axis=1) - 2 * theirs[:, 0, 0]
     ).sum()
+    wrong = ours[:, 0, 1] + ours[:, 0, 2] - 2 * ours[:, 0, 0]
+    assert 0.4 < wrong[DS2.index("228")] / wrong.sum() < 0.6, "half of it in one recording, as lesson 05 says"
+    record = records[DS2.index("117")]
+    found = detect_r_peaks(record.signal[:, record.leads.index(record.lead("MLII"))], record.fs)
+    mine, marked = match_r_peaks(found, record.r_sample, record.fs)
+    shift = np.median(found[mine] - record.r_sample[marked]) / record.fs
+    assert -0.03 < shift < -0.01, "its peaks are found one to three hundredths of a second before the marks"
     assert not set(DS1) & {record.name for record in records}
 
 

@@ -135,7 +135,7 @@ def test_wfdb(tmp_path, monkeypatch, fmt, ending):
     path = write_wfdb(tmp_path, fmt=fmt).with_suffix(ending)
     found = read_recording(path)
     assert (found.name, found.fs, found.lead, found.unit) == ("rec", 360.0, "II", "mV")
-    np.testing.assert_allclose(found.signal, WAVE / 1000, atol=1e-5), "uV in mV"
+    np.testing.assert_allclose(found.signal, WAVE / 1000, atol=1e-5, err_msg="uV in mV")
     np.testing.assert_allclose(read_recording(path, lead="V1").signal, -WAVE, atol=0.02)
 
 

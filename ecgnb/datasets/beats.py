@@ -102,9 +102,7 @@ class Beats:
 
     def zscored(self) -> Beats:
         """Return the beats with each window shifted and scaled to mean 0 and standard deviation 1; a flat one is 0."""
-        centred = self.signal - self.signal.mean(axis=1, keepdims=True)
-        scale = centred.std(axis=1, keepdims=True)
-        return replace(self, signal=centred / np.where(scale > 1e-6, scale, 1), unit="z-score")
+        return replace(self, signal=zscored(self.signal), unit="z-score")
 
     def regrouped(self, groups: Mapping[str, str]) -> Beats:
         """Return the beats under other classes.
@@ -128,6 +126,13 @@ class Beats:
     def counts(self) -> pd.Series:
         """Return the number of beats of every class, in the order of `class_names`."""
         return pd.Series(np.bincount(self.label, minlength=len(self.class_names)), self.class_names, name="beats")
+
+
+def zscored(signal: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return windows, (n_beats, n_samples), each with mean 0 and standard deviation 1; a flat one is 0."""
+    centred = signal - signal.mean(axis=1, keepdims=True)
+    scale = centred.std(axis=1, keepdims=True)
+    return (centred / np.where(scale > 1e-6, scale, 1)).astype(np.float32, copy=False)
 
 
 def concatenate(parts: Sequence[Beats]) -> Beats:
