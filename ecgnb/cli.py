@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -88,6 +89,8 @@ def run_lesson(
             find(lesson), given, profile=profile, output_dir=output_dir, progress=Console(stderr=True).is_terminal
         )
     except KeyboardInterrupt:
+        # nbclient leaves a task pending, and asyncio would say so on stderr, after our line, when Python ends.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
         raise RunError("interrupted; what is in the output folder is not a finished run") from None
     typer.echo(f"\n{(folder / 'SUMMARY.txt').read_text(encoding='utf-8')}")
     for what, name in (
