@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from ecgnb.datasets.fetch import DATASETS, fetch, unverified
 from ecgnb.errors import EcgnbError, RunError, UsageError
-from ecgnb.paths import data_dir, shown
+from ecgnb.paths import data_dir, runs_dir, shown
 
 app = typer.Typer(
     help="A notebook course on deep learning for ECG. For learning and research, not for diagnosis.",
@@ -76,9 +76,9 @@ def run_lesson(
     output_dir: Annotated[Path | None, typer.Option(help="Folder to fill; a new one below runs/ by default.")] = None,
 ) -> None:
     """Execute a lesson headless and say where its results are."""
-    from ecgnb.lessons import execute, find, read_parameter_file
+    from ecgnb.lessons import execute, find, read_yaml
 
-    given: dict[str, Any] = read_parameter_file(file) if file else {}
+    given: dict[str, Any] = read_yaml(file) if file else {}
     for pair in parameter or []:
         name, equals, value = pair.partition("=")
         if not equals:
@@ -89,8 +89,7 @@ def run_lesson(
             find(lesson), given, profile=profile, output_dir=output_dir, progress=Console(stderr=True).is_terminal
         )
     except KeyboardInterrupt:
-        # nbclient leaves a task pending, and asyncio would say so on stderr, after our line, when Python ends.
-        logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
+        _hush_asyncio()
         raise RunError("interrupted; what is in the output folder is not a finished run") from None
     typer.echo(f"\n{(folder / 'SUMMARY.txt').read_text(encoding='utf-8')}")
     for what, name in (
@@ -100,6 +99,88 @@ def run_lesson(
         ("metrics", "metrics.json"),
     ):
         typer.echo(f"{what + ':':<19}{folder / name}")
+
+
+@app.command("sweep")
+def sweep(
+    file: Annotated[Path, typer.Argument(help="YAML: lesson, profile, parameters, and a grid or runs.")],
+    output_dir: Annotated[Path | None, typer.Option(help="Folder of this sweep; runs/sweeps/NAME by default.")] = None,
+    scheduler: Annotated[str, typer.Option(help="Of a Dask cluster, such as tcp://host:8786.")] = "",
+    workers: Annotated[int, typer.Option(help="Processes on this machine; 0: one a core.", min=0)] = 0,
+    threads: Annotated[int, typer.Option(help="Threads of PyTorch in each.", min=1)] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs, run none.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask about very many jobs.")] = False,
+) -> None:
+    """Run a lesson many times with other parameters; a second call goes on where the first one ended."""
+    from importlib.util import find_spec
+
+    from ecgnb.run_folders import is_finished
+    from ecgnb.sweeps import read_sweep
+
+    if not find_spec("distributed"):
+        raise UsageError("a sweep needs Dask; get it with: pip install 'ecgnb[sweep]', or: make lab")
+    asked = read_sweep(file, confirm=lambda n_jobs: yes or _confirmed(f"{file} makes {n_jobs:,} jobs. Go on?"))
+    folder = output_dir or runs_dir() / "sweeps" / file.stem
+    if dry_run:
+        rows = [(job.name, "done" if is_finished(folder / job.name) else "to do") for job in asked.jobs]
+        _print(("job", "state"), rows)
+        return
+    from ecgnb.cluster import run_sweep
+
+    with tqdm(total=len(asked.jobs), unit="job", desc="sweep", disable=not sys.stderr.isatty()) as bar:
+        bar.update(sum(is_finished(folder / job.name) for job in asked.jobs))
+        try:
+            outcome = run_sweep(
+                asked, folder, scheduler=scheduler, workers=workers, threads=threads,
+                tell=lambda line: bar.write(line, file=sys.stderr), progress=bar.update,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            _hush_asyncio()
+            n_done = sum(is_finished(folder / job.name) for job in asked.jobs)
+            raise RunError(f"interrupted; {n_done} of {len(asked.jobs)} jobs are done and kept: call again") from None
+    typer.echo(f"{outcome.done} jobs done, {outcome.skipped} were there already, {len(outcome.failed)} failed")
+    if len(outcome.failed) < len(asked.jobs):
+        for what, name in (("table", "results.csv"), ("as Parquet", "results.parquet"), ("figure", "results.png")):
+            typer.echo(f"{what + ':':<12}{folder / name}")
+    if outcome.failed:
+        raise RunError(f"{len(outcome.failed)} of {len(asked.jobs)} jobs failed; what they did: {folder / 'failed'}")
+
+
+def _confirmed(question: str) -> bool:
+    """Ask a person; where there is none the answer is no."""
+    return sys.stdin.isatty() and typer.confirm(question)
+
+
+def _hush_asyncio() -> None:
+    """After Ctrl-C nbclient leaves a task pending; asyncio would say so, after our last line, when Python ends."""
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
+
+
+@app.command("results")
+def results(
+    folder: Annotated[Path, typer.Argument(help="Any folder of runs, such as runs/.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Table to write: .csv or .parquet.")] = None,
+) -> None:
+    """Collect the finished runs of a folder into one table."""
+    from ecgnb.results import collect
+    from ecgnb.sweeps import MAIN
+
+    if output is not None and output.suffix not in (".csv", ".parquet"):
+        raise UsageError(f"{output.name} is no table; expected a name that ends in .csv or .parquet")
+    if output is not None and not output.parent.is_dir():
+        raise UsageError(f"{output} cannot be written: the folder {output.parent} does not exist")
+    found = collect(folder)
+    if output is None:
+        main = next((name for name in (f"metrics.{name}" for name in MAIN) if name in found), found.columns[-1])
+        header = ("run", "lesson", "source", "seed", main, "seconds.total")
+        _print(header, [tuple(map(_short, row)) for row in found[list(header)].itertuples(index=False)])
+        return
+    found.to_csv(output, index=False) if output.suffix == ".csv" else found.to_parquet(output, index=False)
+    typer.echo(f"{output}: {len(found)} runs, {len(found.columns)} columns")
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 @app.command("fetch")

@@ -22,7 +22,7 @@ from nbconvert import HTMLExporter
 from ecgnb.display import HEADLESS
 from ecgnb.errors import RunError, UsageError
 from ecgnb.paths import checkout
-from ecgnb.runs import PENDING, PENDING_NAME, is_finished, new_run_folder
+from ecgnb.run_folders import PENDING, PENDING_NAME, is_finished, new_run_folder
 
 PROFILES = ("smoke", "default", "full")
 TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool, "list": list}
@@ -106,11 +106,15 @@ def _article(kind: str) -> str:
 
 
 def lessons() -> list[Lesson]:
-    """Return all lessons of the checkout, in order."""
+    """Return all lessons, in order: the course's, or those in the folder that ``$ECGNB_LESSONS_DIR`` names."""
     root = checkout()
-    if root is None:
+    if os.environ.get("ECGNB_LESSONS_DIR"):
+        folder = Path(os.environ["ECGNB_LESSONS_DIR"]).expanduser().resolve()
+    elif root is not None:
+        folder = root / "notebooks"
+    else:
         raise UsageError("the lessons are in the course's checkout; there, call: pip install -e '.[notebooks]'")
-    scripts = sorted((root / "notebooks").glob("[0-9][0-9]_*.py"))
+    scripts = sorted(folder.glob("[0-9][0-9]_*.py"))
     return [Lesson(script.stem[:2], script.stem, script) for script in scripts]
 
 
@@ -120,27 +124,45 @@ def find(number: str) -> Lesson:
     for lesson in known:
         if number in (lesson.number, lesson.number.lstrip("0"), lesson.name):
             return lesson
-    raise UsageError(f"unknown lesson {number!r}; there are: {', '.join(lesson.number for lesson in known)}")
+    raise UsageError(f"unknown lesson {number!r}; there are: {', '.join(lesson.number for lesson in known) or 'none'}")
 
 
 def parameters(lesson: Lesson) -> dict[str, Parameter]:
     """Return the lesson's parameters by name, as papermill reads them from the cell tagged "parameters"."""
-    found = papermill.inspect_notebook(nbformat.from_dict(jupytext.read(lesson.script)))
+    found = papermill.inspect_notebook(_source(lesson))
     return {
-        name: Parameter(name, entry["inferred_type_name"], ast.literal_eval(entry["default"]), entry["help"])
+        name: Parameter(
+            name, entry["inferred_type_name"], ast.literal_eval(entry["default"]), entry["help"].partition("  # ")[0]
+        )
         for name, entry in found.items()
     }
 
 
-def check_parameters(lesson: Lesson, given: Mapping[str, Any]) -> dict[str, Any]:
+def _source(lesson: Lesson) -> nbformat.NotebookNode:
+    """Return the lesson as papermill takes it; a script need not say that its kernel is Python's."""
+    notebook = nbformat.from_dict(jupytext.read(lesson.script))
+    notebook.metadata.setdefault("kernelspec", {"display_name": "Python 3", "language": "python", "name": "python3"})
+    return notebook
+
+
+def check_parameters(
+    lesson: Lesson, given: Mapping[str, Any], known: Mapping[str, Parameter] | None = None
+) -> dict[str, Any]:
     """Return the given values in their declared types.
+
+    Parameters
+    ----------
+    lesson : Lesson
+    given : mapping
+    known : mapping, optional
+        What `parameters` returned, where the caller has it already: it reads the whole lesson.
 
     Raises
     ------
     UsageError
         For an unknown name, a wrong type, or a value out of range.
     """
-    known = parameters(lesson)
+    known = parameters(lesson) if known is None else known
     if unknown := [name for name in given if name not in known]:
         raise UsageError(
             f"lesson {lesson.number} has no parameter {', '.join(map(repr, unknown))}; it takes: {', '.join(known)}"
@@ -148,8 +170,8 @@ def check_parameters(lesson: Lesson, given: Mapping[str, Any]) -> dict[str, Any]
     return {name: known[name].check(value) for name, value in given.items()}
 
 
-def read_parameter_file(path: Path) -> dict[str, Any]:
-    """Return the parameters of a YAML file.
+def read_yaml(path: Path, example: str = "epochs: 5") -> dict[str, Any]:
+    """Return what a YAML file maps names to, such as parameters to values.
 
     Raises
     ------
@@ -163,7 +185,7 @@ def read_parameter_file(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as fault:
         raise UsageError(f"{path} is not YAML: {' '.join(str(fault).split())}") from None
     if not isinstance(content, dict):
-        raise UsageError(f"{path} holds {type(content).__name__}; expected a mapping such as 'epochs: 5'")
+        raise UsageError(f"{path} holds {type(content).__name__}; expected a mapping such as '{example}'")
     return {str(name): value for name, value in content.items()}
 
 
@@ -173,7 +195,7 @@ def profile_parameters(lesson: Lesson, profile: str) -> dict[str, Any]:
         raise UsageError(f"unknown profile {profile!r}; there are: {', '.join(PROFILES)}")
     if profile == "default":
         return {}
-    return read_parameter_file(lesson.script.parent / "profiles" / f"{profile}.yaml").get(lesson.number, {})
+    return read_yaml(lesson.script.parent / "profiles" / f"{profile}.yaml").get(lesson.number, {})
 
 
 def execute(
@@ -225,7 +247,7 @@ def _fill(folder: Path, lesson: Lesson, values: Mapping[str, Any], progress: boo
     try:
         with environment(**{HEADLESS: "1", PENDING: "1"}):
             papermill.execute_notebook(
-                nbformat.from_dict(jupytext.read(lesson.script)),
+                _source(lesson),
                 executed,
                 parameters=values,
                 kernel_name="python3",

@@ -16,7 +16,7 @@ from ecgnb import authoring
 from ecgnb.datasets import fetch, load_ecg5000, load_records
 from ecgnb.errors import DataError
 from ecgnb.lessons import execute, find
-from ecgnb.runs import read_metrics
+from ecgnb.run_folders import read_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ["ECGNB_HEADLESS"] = "1"

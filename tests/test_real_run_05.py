@@ -4,7 +4,7 @@ import json
 
 from ecgnb import authoring
 from ecgnb.lessons import execute, find
-from ecgnb.runs import read_metrics
+from ecgnb.run_folders import read_metrics
 
 
 def test_lesson_05_on_some_recordings(real_mitdb, tmp_path):

@@ -10,7 +10,8 @@ import pytest
 
 from ecgnb import models, runs
 from ecgnb.errors import RunError
-from ecgnb.runs import Run, is_finished, read_metrics
+from ecgnb.run_folders import is_finished, read_metrics
+from ecgnb.runs import Run
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,191 @@
+"""Run the jobs of a sweep with Dask: on the cores of this machine, or on a cluster whose scheduler is given."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+from distributed import Client, KilledWorker, LocalCluster, as_completed
+
+from ecgnb.errors import EcgnbError, RunError
+from ecgnb.lessons import environment, execute, find
+from ecgnb.results import plot, table
+from ecgnb.run_folders import is_finished
+from ecgnb.sweeps import Sweep, claim
+
+RETRIES = 1  # of a job that failed; one whose worker died is begun again up to three times
+ANSWER_WITHIN = 10  # seconds that a scheduler has
+
+
+@dataclass
+class Outcome:
+    """What became of a sweep: how many jobs were there already, how many were done now, what each failed one said."""
+
+    skipped: int
+    done: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def run_sweep(
+    sweep: Sweep,
+    folder: Path,
+    *,
+    scheduler: str = "",
+    workers: int = 0,
+    threads: int = 1,
+    tell: Callable[[str], Any] = print,
+    progress: Callable[[], Any] = lambda: None,
+) -> Outcome:
+    """Do what is not done yet of a sweep, and write one table and one figure of all that is.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    folder : path
+        Filled with one run folder for each job, and ``results.csv``, ``results.parquet``, ``results.png``. On a cluster
+        it must be one that all machines see. A job that failed leaves what it did in ``failed/``.
+    scheduler : str
+        Address of a Dask scheduler, such as ``tcp://host:8786``; a cluster on this machine where it is empty.
+    workers : int
+        Processes of the cluster on this machine; as many as it has cores for where it is 0.
+    threads : int
+        Threads that PyTorch may take in each job.
+    tell : callable
+        Given lines for a person: the dashboard's address, a job that failed.
+    progress : callable
+        Called once for each job that ended.
+
+    Raises
+    ------
+    RunError
+        Where the folder belongs to another sweep, or the scheduler does not answer within ten seconds or goes away.
+    """
+    folder = folder.expanduser().resolve()
+    claim(folder, sweep)
+    waiting = [job for job in sweep.jobs if not is_finished(folder / job.name)]
+    outcome = Outcome(skipped=len(sweep.jobs) - len(waiting))
+    try:
+        if waiting:
+            n_workers = min(workers or max(1, (os.cpu_count() or 1) // threads), len(waiting))
+            with connect(scheduler, n_workers) as client:
+                tell(f"dashboard: {client.dashboard_link}")
+                if not client.scheduler_info(n_workers=-1)["workers"]:
+                    tell("the scheduler has no workers yet; the jobs wait for some")
+                common = (sweep.lesson.number, sweep.profile, str(folder), threads)
+                calls = {job.name: (*common, job.name, job.parameters) for job in waiting}
+                for name, fault in submitted(client, run_job, calls):
+                    outcome.done += not fault
+                    if fault:
+                        outcome.failed[name] = fault
+                        tell(f"failed: {name}: {fault}")
+                    progress()
+            shutil.rmtree(folder / ".partial", ignore_errors=True)
+    finally:  # Ctrl-C, too, leaves a table of what is done
+        write_results(sweep, folder)
+    return outcome
+
+
+@contextlib.contextmanager
+def connect(scheduler: str, n_workers: int) -> Iterator[Client]:
+    """Yield a client of the scheduler at an address, or of worker processes of our own."""
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is said in our words
+    if not scheduler:
+        cluster = LocalCluster(
+            n_workers=n_workers, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        )  # fmt: skip
+        with cluster, Client(cluster) as client:
+            yield client
+        return
+    try:
+        client = Client(scheduler, timeout=ANSWER_WITHIN)
+    except (OSError, ValueError, TypeError) as fault:
+        said = " ".join(str(fault).split()) or type(fault).__name__
+        raise RunError(
+            f"no scheduler answered at {scheduler!r} within {ANSWER_WITHIN} s ({said}); expected the address that "
+            "dask-scheduler prints, such as tcp://host:8786"
+        ) from None
+    with client:
+        yield client
+
+
+def submitted(
+    client: Client, function: Callable[..., Any], calls: dict[str, tuple[Any, ...]]
+) -> Iterator[tuple[str, str]]:
+    """Have the workers make all calls; yield the name of each as it ends, and what went wrong or ""."""
+    batch = uuid.uuid4().hex[:8]  # else a second sweep would be answered from the first one's results
+    futures = {
+        client.submit(function, *arguments, key=f"{name}-{batch}", retries=RETRIES, pure=False): name
+        for name, arguments in calls.items()
+    }
+    try:
+        for future in as_completed(futures):
+            try:
+                fault = future.exception()
+            except CancelledError:
+                raise RunError("the scheduler went away; what is done is kept: start it, and call this again") from None
+            yield futures[future], "" if fault is None else _said(fault)
+    finally:
+        client.cancel(list(futures))
+
+
+def _said(fault: BaseException) -> str:
+    if isinstance(fault, KilledWorker):
+        return "its worker died again and again, perhaps for want of memory"
+    words = " ".join(str(fault).split())
+    return words if isinstance(fault, EcgnbError) else f"{type(fault).__name__}: {words}"
+
+
+def run_job(number: str, profile: str, folder: str, threads: int, name: str, parameters: dict[str, Any]) -> None:
+    """Execute one job in a hidden folder and move it to its place when it is whole; a worker calls this.
+
+    Whatever kills the worker, a folder of that name is a finished run; a second one of it is dropped.
+    """
+    place = Path(folder) / name
+    if not place.parent.is_dir():
+        raise RunError(
+            f"worker {socket.gethostname()} sees no folder {folder}; a sweep needs one that all machines share"
+        )
+    if is_finished(place):
+        return
+    partial = place.parent / ".partial" / f"{name}-{uuid.uuid4().hex[:8]}"
+    try:
+        with environment(OMP_NUM_THREADS=str(threads)):
+            execute(find(number), parameters, profile=profile, output_dir=partial)
+    except EcgnbError:
+        failed = place.parent / "failed" / name
+        shutil.rmtree(failed, ignore_errors=True)
+        failed.parent.mkdir(exist_ok=True)
+        partial.rename(failed)
+        raise
+    shutil.rmtree(place.parent / "failed" / name, ignore_errors=True)
+    try:
+        partial.rename(place)
+    except OSError:
+        if not is_finished(place):
+            raise
+        shutil.rmtree(partial)
+
+
+def write_results(sweep: Sweep, folder: Path) -> None:
+    """Write table and figure of the jobs that are done, in the order of the sweep; nothing where none is."""
+    done = [folder / job.name for job in sweep.jobs if is_finished(folder / job.name)]
+    if not done:
+        return
+    found = table(done, folder)
+    found.to_csv(folder / "results.csv", index=False)
+    found.to_parquet(folder / "results.parquet", index=False)
+    measured = [name.removeprefix("metrics.") for name in map(str, found) if name.startswith("metrics.")]
+    figure = plot(found, sweep.swept, sweep.metric or measured[0])
+    figure.savefig(folder / "results.png")
+    plt.close(figure)
