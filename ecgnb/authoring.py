@@ -21,11 +21,12 @@ import jupytext
 import nbformat
 from jupytext.combine import combine_inputs_with_outputs
 
+from ecgnb import exercises, sections
 from ecgnb.display import source_text
 from ecgnb.errors import EcgnbError, RunError, UsageError
 from ecgnb.lessons import PROFILES, Lesson, execute, find, lessons, parameters
 from ecgnb.paths import checkout, runs_dir
-from ecgnb.runs import read_metrics, write_atomically
+from ecgnb.run_folders import read_metrics, write_atomically
 
 WORDS_PER_MINUTE = 130  # slow: a lesson is read beside its code and figures
 PRETRAINED = {"02": ("cnn_lstm", "patient_wise_model.pth")}  # by lesson: name of the weights, file in its run's folder
@@ -118,6 +119,7 @@ def update_notebook(lesson: Lesson, *, anew: bool = False) -> bool:
     source.metadata["ecgnb"] = ran.metadata["ecgnb"]
     source.metadata["language_info"] = {"name": "python"}
     nbformat.write(source, lesson.notebook)
+    exercises.update(lesson)
     return bool(reason)
 
 
@@ -155,7 +157,7 @@ def _fill(text: str, marker: str, lines: list[str], prefix: str = "") -> str:
 
 def lesson_text(lesson: Lesson) -> str:
     """Return the lesson's source with its generated passages filled in from the recorded runs."""
-    text = lesson.script.read_text(encoding="utf-8")
+    text = sections.with_lines(lesson.script.read_text(encoding="utf-8"), jupytext.read(lesson.script))
     results = _results(lesson)
     rows = results.get("full", {}).get("metrics", {}).get("search", [])
     text = _fill(text, "search", _table(rows) if rows else [], "# ")  # first: its words are read, too

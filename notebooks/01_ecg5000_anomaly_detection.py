@@ -33,7 +33,7 @@
 #
 # > **About this lesson.**
 # > <!-- times:start -->
-# > *Reading:* about 20 minutes. *Running*, as measured on cpu, 1 threads: smoke 17 s · default 2.1 min · full 14.9 min.
+# > *Reading:* about 25 minutes. *Running*, as measured on cpu, 1 threads: smoke 17 s · default 2.1 min · full 14.9 min.
 # > <!-- times:end -->
 # >
 # > *Data:* ECG5000 of the UCR archive (Chen et al. 2015), cut from record chf07 of PhysioNet's chfdb (Goldberger et
@@ -159,6 +159,8 @@ pd.Series(part_sizes, name="beats").to_frame()
 # %% [markdown]
 # ## Baselines first
 #
+# *Starts from: The split.*
+#
 # How far do we get without a network? Five detectors, each fitted on the same training beats: the distance to the mean
 # beat, an isolation forest, the part of a beat that a few principal components miss, a one-class support vector machine,
 # and the distance to the nearest normal beat. Their settings are set by convention and not tuned.
@@ -200,6 +202,8 @@ show_markdown(
 # %% [markdown]
 # ## The model
 #
+# *Starts from: Baselines first.*
+#
 # An autoencoder reads a beat $x \in \mathbb{R}^{140}$, squeezes it into a short vector $z = f(x)$ and draws it again,
 # $\hat x = g(z)$. It is trained to make the mean absolute error small,
 #
@@ -230,6 +234,8 @@ print("parameters     ", f"{models.count_parameters(model):,}")
 # gradient, and still a sequence. We compare both forms below.
 #
 # ## Training
+#
+# *Starts from: The split; Baselines first; The model.*
 #
 # One more idea goes into it. Each training beat is disturbed with noise before the network reads it, and the network is
 # asked for the *clean* beat (a denoising autoencoder, Vincent et al. 2008). It cannot copy the noise, so it has to know
@@ -274,6 +280,8 @@ assert np.isclose(val_errors.mean(), min(history.val_loss), rtol=1e-3), "the bes
 # %% [markdown]
 # ## What it redraws, and what it cannot
 #
+# *Starts from: The split; Baselines first; Training.*
+#
 # One test beat of each class: the middle one by its score. The shaded gap is the score.
 
 # %%
@@ -299,6 +307,8 @@ show_reconstructions(
 
 # %% [markdown]
 # ## A threshold from normal beats alone
+#
+# *Starts from: The split; Training; What it redraws, and what it cannot.*
 #
 # Where do we raise the alarm? A user of such a detector has no anomalies to tune on. But there are held-out normal
 # beats, so we can decide how many false alarms we will bear: the threshold is a quantile of the *validation* normals'
@@ -330,6 +340,8 @@ show_markdown(
 
 # %% [markdown]
 # ## The result
+#
+# *Starts from: The split; Baselines first; What it redraws, and what it cannot; A threshold from normal beats alone.*
 #
 # First the question that needs no threshold: does the network rank beats better than the baselines? We resample the
 # test beats a thousand times, for both detectors at once, and look at the *difference*.
@@ -428,6 +440,8 @@ show_markdown(
 # %% [markdown]
 # ## What the score hides: a threshold that has seen the test
 #
+# *Starts from: A threshold from normal beats alone; The result.*
+#
 # A widely copied tutorial looks at the histogram of the *test* errors and puts the line where it separates best. That
 # line has seen the answers; call it the oracle's. How much does it flatter?
 #
@@ -452,6 +466,8 @@ show_markdown(
 # is chosen on the test (epochs, width, features, seeds) and with every class that has few beats.
 #
 # ## The worst errors
+#
+# *Starts from: The split; Baselines first; What it redraws, and what it cannot; The result.*
 #
 # Numbers summarise; beats explain. The five normal beats with the largest error, and the five anomalies with the
 # smallest.
@@ -481,6 +497,8 @@ show_markdown(
 # lost when it was stretched; or our network simply draws it too well.
 #
 # ## One sample a step, or several?
+#
+# *Starts from: Baselines first; The model; Training.*
 #
 # The same network, the same number of epochs, the same learning rate; only the number of samples per step changes.
 #
@@ -512,6 +530,8 @@ show_markdown(
 
 # %% [markdown]
 # ## Is a lower loss a better detector?
+#
+# *Starts from: The split; Baselines first; The model; Training; What it redraws, and what it cannot; The result.*
 #
 # If small errors on normal beats are good, smaller ones should be better. So let us give the network more: a wider waist
 # and more epochs, all else the same. We look at every epoch of both networks: the loss on the validation normals, and
@@ -574,6 +594,8 @@ show_markdown(
 
 # %% [markdown]
 # ## How to choose, when no anomaly may be looked at
+#
+# *Starts from: The split; The model; Training.*
 #
 # So capacity and epochs matter, and the loss does not tell us which are right. What does?
 #
@@ -644,6 +666,8 @@ if search:
 # %% [markdown]
 # ## Another seed, another number
 #
+# *Starts from: The split; Baselines first; The model; Training; The result.*
+#
 # A single run is one draw. Other seeds draw the split and the first weights anew, and the baselines are fitted again on
 # each split. (Their test normals overlap with those the search used; only the first seed's do not.)
 
@@ -672,6 +696,8 @@ show_markdown(f"The network has the highest AUROC of all six in **{ahead} of {n_
 # %% [markdown]
 # ## Move the threshold yourself
 #
+# *Starts from: The split; What it redraws, and what it cannot; A threshold from normal beats alone.*
+#
 # In a live notebook the next cell shows a slider. Move it and watch misses turn into false alarms. The figure above
 # shows the same two lines without a kernel.
 
@@ -690,7 +716,7 @@ if is_interactive():
 # ## Exercises
 #
 # **1. Bear fewer false alarms.** Set the threshold at the 99 % quantile of the validation normals. How many false alarms
-# go, and which class of anomaly pays for it?
+# go, and which class of anomaly pays for it? Call the threshold `strict`.
 #
 # <details><summary>A solution</summary>
 #
@@ -702,9 +728,17 @@ if is_interactive():
 # Fewer false alarms, but not a fifth as many: this quantile rests on the few largest of the validation errors. Compare
 # the classes with the table above. Those with a small median error pay.
 # </details>
+# <details><summary>A check: <code>strict</code></summary>
+#
+# ```python
+# above = np.sum(val_errors > strict)
+# few = max(1, round(0.015 * len(val_errors)))
+# assert 0 < above <= few, f"{above} of {len(val_errors)} validation normals lie above strict; 99 % should lie below"
+# ```
+# </details>
 #
 # **2. Another score.** The mean absolute error treats a small gap everywhere like a large gap somewhere. Score beats by
-# the mean *squared* error of the same reconstructions. Does the ranking improve?
+# the mean *squared* error of the same reconstructions (`squared`). Does the ranking improve?
 #
 # <details><summary>A solution</summary>
 #
@@ -715,9 +749,17 @@ if is_interactive():
 #
 # Look at the interval before you decide. And mind: to *choose* the score this way would be to choose on the test.
 # </details>
+# <details><summary>A check: <code>squared</code></summary>
+#
+# ```python
+# assert np.shape(squared) == (len(test_signal),), f"one score a beat is {len(test_signal)} numbers, not {np.shape(squared)}"
+# one_beat = np.mean((reconstruction[0] - test_signal[0]) ** 2)
+# assert np.isclose(squared[0], one_beat, rtol=1e-4), f"the first beat scores {one_beat:.4f}, not {squared[0]:.4f}"
+# ```
+# </details>
 #
 # **3. Your own autoencoder.** `fit` trains any `nn.Module`. Build one from convolutions, or plain linear layers, with a
-# waist of eight numbers, and compare.
+# waist of eight numbers (`own`), and compare.
 #
 # <details><summary>A solution</summary>
 #
@@ -732,6 +774,15 @@ if is_interactive():
 #
 # Do not be surprised if it does well: every beat here begins at the same place, so each sample has a fixed meaning, and
 # plain layers can use that.
+# </details>
+# <details><summary>A check: <code>own</code></summary>
+#
+# ```python
+# drawn = own(torch.from_numpy(val_signal))
+# assert drawn.shape == val_signal.shape, f"own must return what it was given, {val_signal.shape}, not {tuple(drawn.shape)}"
+# error, flat = anomaly.reconstruction_error(own, val_signal).mean(), np.abs(val_signal).mean()
+# assert error < flat, f"own draws worse ({error:.3f}) than a flat line ({flat:.3f}): was it trained?"
+# ```
 # </details>
 
 # %% [markdown]
@@ -765,6 +816,10 @@ if is_interactive():
 # - Liu, Ting, Zhou 2008. Isolation forest. *ICDM*. [doi:10.1109/ICDM.2008.17](https://doi.org/10.1109/ICDM.2008.17)
 #
 # ## The record of this run
+#
+# *Starts from: The split; Baselines first; Training; What it redraws, and what it cannot; A threshold from normal beats
+# alone; The result; What the score hides: a threshold that has seen the test; One sample a step, or several?; Is a
+# lower loss a better detector?; How to choose, when no anomaly may be looked at; Another seed, another number.*
 #
 # Model, predictions and figures are in the run folder; the last cell writes the numbers and where they come from.
 

@@ -213,6 +213,8 @@ pd.DataFrame({k: sizes[k] | b[s.test].counts().to_dict() for k, (b, s) in parts.
 # %% [markdown]
 # ## Baselines first
 #
+# *Starts from: Three ways to split.*
+#
 # Two that take seconds. The **majority class** says N to everything. A **logistic regression on the RR intervals** knows
 # only *when* a beat came, nothing of its shape: the interval before it and after it, and the first of these relative to
 # the patient's mean so far and to the last eight.
@@ -294,6 +296,8 @@ print("parameters", f"{models.count_parameters(model):,}")
 # Count your parameters: half a million is a figure often given for this very network.
 #
 # ## Rare classes
+#
+# *Starts from: Three ways to split; Baselines first.*
 #
 # Of a hundred beats, two or three are S and fewer than one is F. Five treatments:
 #
@@ -389,6 +393,8 @@ run.show(
 #
 # ## Training
 #
+# *Starts from: Rare classes.*
+#
 # Now the network in full, on the beat-wise split. What should the curves do? The training loss is measured with dropout,
 # so it may lie *above* the validation loss. Watch for the validation loss to turn.
 
@@ -408,6 +414,8 @@ assert min(history.val_loss) == history.val_loss[history.best_epoch - 1], (
 
 # %% [markdown]
 # ## Evaluation: the number everyone reports
+#
+# *Starts from: Baselines first; Rare classes; Training.*
 
 # %%
 test = everyone[beat_split.test]
@@ -440,6 +448,8 @@ classification.in_words(classification.report(beat_matrices, names))
 # hold a rare class, its F1 collapses. One more thing to see in the matrix: the errors go to N.
 #
 # ## How sure is it?
+#
+# *Starts from: Evaluation: the number everyone reports.*
 #
 # A classifier gives probabilities, and its **confidence** is that of the class it names. Confidence is useful if the
 # wrong beats have little of it: then a program can say "not sure" and leave those to a person.
@@ -477,6 +487,8 @@ by_class
 # %% [markdown]
 # ## The worst errors
 #
+# *Starts from: Evaluation: the number everyone reports; How sure is it?*
+#
 # The beats that the network was surest of, and got wrong: two of each true class.
 
 # %%
@@ -504,6 +516,9 @@ if wrong:
 # failing on a heart it *knows*.
 #
 # ## What the number hides
+#
+# *Starts from: Three ways to split; Baselines first; Rare classes; Training; Evaluation: the number everyone reports;
+# How sure is it?*
 #
 # Each test beat above had neighbours in training, from the same heart, minutes or seconds away. A monitor meets new
 # hearts. So: the same architecture and learning rate on the two other splits, four epochs each, the last one kept, as
@@ -586,6 +601,8 @@ aami_table(kinds)
 # the window. It is early only for *this* patient. The network cannot see that.
 #
 # ## Give the network what it lacks
+#
+# *Starts from: Three ways to split; Baselines first; Rare classes; What the number hides.*
 #
 # It sees a window and knows nothing of the patient. Two things are cheap: the **timing** of the beat, and how **alike** its
 # QRS complex is to this patient's beats so far. Both need the R peaks and one beat of patience. A second, small model fuses
@@ -671,6 +688,8 @@ aami_table(kinds)
 #
 # ## Beside the published figures
 #
+# *Starts from: Evaluation: the number everyone reports; What the number hides.*
+#
 # Never compare figures across protocols. In the beat-wise half the test beats' neighbours were in training, for everybody.
 # The patient-wise half says something of new patients. Even within a half, protocols differ; the last column says how.
 
@@ -701,6 +720,9 @@ pd.DataFrame(published, columns=["protocol", "work", *columns]).set_index(["prot
 # does. Twenty years and 180,000 parameters have not changed what has to be known: the patient's own rhythm.
 #
 # ## Another training, another number, and how the settings were chosen
+#
+# *Starts from: Three ways to split; Baselines first; Rare classes; What the number hides; Give the network what it
+# lacks.*
 #
 # Epochs, learning rate and window were compared by patient-grouped cross-validation on DS1. The lesson's full profile
 # (`ecgnb run 02 --profile full`) repeats that search and trains the patient-wise network with other first weights too. On
@@ -750,21 +772,32 @@ pd.Series(seed_scores, name="macro F1, N S V, on DS2").rename_axis("seed").round
 # ## Exercises
 #
 # **1. Which classes?** Compute the patient-wise macro F1 over N, S, V and F, and over all five. Which one would you print
-# in an abstract, and which in a paper?
+# in an abstract, and which in a paper? Collect them in a dictionary: `by_classes["NSV"]` and so on.
 #
 # <details><summary>A solution</summary>
 #
 # ```python
-# for classes in ([0, 1, 2], [0, 1, 2, 3], range(5)):
-#     measure = classification.macro_f1(classes)
-#     print([names[c] for c in classes], f"{classification.estimate(matrices['patient-wise'], measure)}")
+# by_classes = {}
+# for classes in ("NSV", "NSVF", "NSVFQ"):
+#     measure = classification.macro_f1([names.index(name) for name in classes])
+#     by_classes[classes] = classification.estimate(matrices["patient-wise"], measure)
+#     print(classes, f"{by_classes[classes]}")
 # ```
 #
 # The model is the same each time. A macro F1 without its list of classes is not a number.
 # </details>
+# <details><summary>A check: <code>by_classes</code></summary>
+#
+# ```python
+# assert set(by_classes) == {"NSV", "NSVF", "NSVFQ"}, f"expected NSV, NSVF and NSVFQ, got {', '.join(by_classes)}"
+# three_classes = classification.estimate(matrices["patient-wise"], three).value
+# found = np.ravel(by_classes["NSV"])[0]
+# assert np.isclose(found, three_classes), f"over N, S, V it is {three_classes:.3f}, not {found:.3f}: is it patient-wise?"
+# ```
+# </details>
 #
 # **2. More S beats.** Call a beat S whenever its probability of S is above a tenth. What does that do to sensitivity and
-# positive predictive value, on the *out-of-fold* probabilities of DS1?
+# positive predictive value, on the *out-of-fold* probabilities of DS1 (`held_out`)? Call the new names `eager`.
 #
 # <details><summary>A solution</summary>
 #
@@ -775,9 +808,19 @@ pd.Series(seed_scores, name="macro F1, N S V, on DS2").rename_axis("seed").round
 #
 # You may choose the threshold here. You may not on DS2.
 # </details>
+# <details><summary>A check: <code>eager</code></summary>
+#
+# ```python
+# assert np.shape(eager) == (len(ds1),), f"one name a beat of DS1 is {len(ds1)} numbers, not {np.shape(eager)}"
+# missed = np.sum((held_out[:, 1] > 0.1) & (eager != 1))
+# assert missed == 0, f"{missed} beats have a probability of S above a tenth and are not called S (1)"
+# others = held_out[:, 1] <= 0.1
+# assert (eager[others] == held_out[others].argmax(axis=1)).all(), "the other beats keep their names"
+# ```
+# </details>
 #
 # **3. Your own network.** `fit` trains any `nn.Module`. Write one without an LSTM, and compare it with the CNN-LSTM on the
-# held-out patients of DS1.
+# held-out patients of DS1. Call what it names them `guess`.
 #
 # <details><summary>A solution</summary>
 #
@@ -797,6 +840,15 @@ pd.Series(seed_scores, name="macro F1, N S V, on DS2").rename_axis("seed").round
 # ```
 #
 # If it does as well: what does the LSTM earn? DS2 comes once, at the very end.
+# </details>
+# <details><summary>A check: <code>guess</code></summary>
+#
+# ```python
+# assert np.shape(guess) == (len(ds1),), f"one name a beat of DS1 is {len(ds1)} numbers, not {np.shape(guess)}"
+# assert set(np.unique(guess)) <= set(range(5)), "names are numbers from 0 (N) to 4 (Q)"
+# right = np.mean(guess == ds1.label)
+# assert right > 0.5, f"{right:.0%} are right, fewer than with N for all: does every fold fill its own rows of guess?"
+# ```
 # </details>
 
 # %% [markdown]
@@ -838,6 +890,10 @@ pd.Series(seed_scores, name="macro F1, N S V, on DS2").rename_axis("seed").round
 #   [doi:10.1016/S0893-6080(05)80023-1](https://doi.org/10.1016/S0893-6080(05)80023-1)
 #
 # ## The record of this run
+#
+# *Starts from: Three ways to split; Baselines first; Rare classes; Training; Evaluation: the number everyone reports;
+# What the number hides; Give the network what it lacks; Another training, another number, and how the settings were
+# chosen.*
 #
 # Both networks and their predictions are in the run folder; the last cell writes the numbers and where they come from.
 

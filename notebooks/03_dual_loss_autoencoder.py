@@ -33,7 +33,7 @@
 #
 # > **About this lesson.**
 # > <!-- times:start -->
-# > *Reading:* about 20 minutes. *Running*, as measured on cpu, 2 threads: smoke 18 s · default 4.4 min · full 26.2 min.
+# > *Reading:* about 25 minutes. *Running*, as measured on cpu, 2 threads: smoke 18 s · default 4.4 min · full 26.2 min.
 # > <!-- times:end -->
 # >
 # > *Data:* the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0), as in lesson 02; here each beat has 288
@@ -141,6 +141,8 @@ run.show(
 # %% [markdown]
 # ## Three ways to split
 #
+# *Starts from: The data.*
+#
 # **Patient-wise** and **beat-wise** you know from lesson 02. The third is what a monitor at the bedside may do:
 #
 # - **Hybrid**: patient-wise, but the first five minutes of each test patient are trained on. The standard EC57 allows a
@@ -168,6 +170,8 @@ pd.DataFrame({k: {"train": len(s.train)} | beats[s.test].counts().to_dict() for 
 # of F and Q too few test patients have any.
 #
 # ## Baselines first
+#
+# *Starts from: The data; Three ways to split.*
 #
 # What is the simplest thing that draws a beat from a few numbers and names it from the same few? **Principal components**
 # draw (they are the best *linear* autoencoder there is), a **logistic regression** on them names. It takes seconds.
@@ -248,6 +252,8 @@ pd.DataFrame(
 #
 # ## The model
 #
+# *Starts from: The data; Three ways to split.*
+#
 # Two LSTM layers read the beat, eight samples a step. A fully connected layer squeezes what they saw into the **latent
 # vector** of 64 numbers. From it, a second one prepares 36 steps for two more LSTM layers that draw, while a small head
 # names the class.
@@ -298,6 +304,8 @@ show_markdown(
 
 # %% [markdown]
 # ## Training with two losses
+#
+# *Starts from: The data; Baselines first; The model.*
 #
 # $$L = \alpha \cdot \underbrace{\frac{1}{T} \sum_t (x_t - \hat x_t)^2}_{\text{mean squared error}} \; + \; \beta \cdot
 # \underbrace{(-\log p_y)}_{\text{cross-entropy}}$$
@@ -365,6 +373,8 @@ run.show(
 
 # %% [markdown]
 # ## Evaluation
+#
+# *Starts from: The data; Three ways to split; Baselines first; Training with two losses.*
 
 
 # %%
@@ -442,6 +452,8 @@ by_class.mean().reindex([name for name in names if name in by_class.groups]).rou
 # %% [markdown]
 # ## The latent space: the heart, or the patient?
 #
+# *Starts from: The data; Baselines first; Evaluation.*
+#
 # Each beat is now a point with 64 coordinates. Two ways to look at it in two dimensions: **PCA** shows the directions of
 # largest spread; **t-SNE** (van der Maaten and Hinton 2008) keeps neighbours together and lets distances go.
 #
@@ -515,6 +527,8 @@ show_markdown(
 #
 # ## Is a badly drawn beat a sick one?
 #
+# *Starts from: The data; Baselines first; Training with two losses; Evaluation.*
+#
 # In lesson 01 the error of the drawing found anomalies: the network had seen normal beats only. Ours has learned to
 # draw V beats too. Six scores, of V, S, F and Q beats against N beats:
 #
@@ -567,6 +581,9 @@ pd.DataFrame(anomaly).map(lambda found: "–" if found is None else f"{found:.2f
 # With many, the error first says how unfamiliar a heart is, and unfamiliar is not sick.
 #
 # ## The ablation: does the second loss help?
+#
+# *Starts from: The data; Baselines first; Training with two losses; Evaluation; The latent space: the heart, or the
+# patient?*
 #
 # The lesson's question, asked properly: the same architecture, draws, epochs and seeds; only the weights of the losses
 # differ. Each network is judged four ways:
@@ -653,6 +670,9 @@ run.show(
 #
 # ## Convolutions beside it
 #
+# *Starts from: Baselines first; Training with two losses; Evaluation; The latent space: the heart, or the patient?; Is
+# a badly drawn beat a sick one?; The ablation: does the second loss help?*
+#
 # The same two losses train convolutional networks: a small one, and one with three lengths of filter side by side.
 
 # %% tags=["nbval-ignore-output"]
@@ -683,6 +703,8 @@ table
 # what another seed gives. Still, nothing in 0.8 s of signal asks for a memory of 36 steps. Lesson 04 goes on from here.
 #
 # ## The three splits side by side
+#
+# *Starts from: Three ways to split; Baselines first; Training with two losses; Evaluation.*
 
 # %%
 results = {split: main}
@@ -740,6 +762,8 @@ run.show(
 #
 # ## What goes wrong
 #
+# *Starts from: The data; Baselines first; Evaluation.*
+#
 # If drawing and naming went together, the wrongly named beats would be the badly drawn ones.
 
 # %%
@@ -778,25 +802,37 @@ show_markdown(
 # ## Exercises
 #
 # **1. Fewer numbers.** Give the network and the components 8 latent numbers instead of 64. Who draws better now, and why?
+# Keep both mean errors in a dictionary, `eight["network"]` and `eight["components"]`.
 #
 # <details><summary>A solution</summary>
 #
 # ```python
 # latent_dim = 8  # create() reads it; set it back afterwards
 # small, _, rows = train(split, a=1.0, b=0.0, **compared)
-# eight = PCA(8).fit(x[rows].numpy())
-# drawn = eight.inverse_transform(eight.transform(x[every].numpy()))
-# print("network   ", mean_error(every, judge(small, every)["error"][:, 1]))
-# print("components", mean_error(every, squared_error(every, drawn)[:, 1]))
+# pca = PCA(8).fit(x[rows].numpy())
+# drawn = pca.inverse_transform(pca.transform(x[every].numpy()))
+# errors = {"network": judge(small, every)["error"], "components": squared_error(every, drawn)}
+# eight = {name: mean_error(every, error[:, 1]) for name, error in errors.items()}
+# print("\n".join(f"{name:<10} {error:.4f}" for name, error in eight.items()))
 # latent_dim = parameters["latent_dim"]
 # ```
 #
 # The gap closes: the two come out about level. Where numbers are scarce, a curved surface through the beats begins to pay
 # for its training; with 64 of them there is little left for the curve to win.
 # </details>
+# <details><summary>A check: <code>eight</code></summary>
+#
+# ```python
+# assert set(eight) == {"network", "components"}, f"expected network and components, got {', '.join(eight)}"
+# most = mean_error(every, squared_error(every, 0 * x[every])[:, 1]).value  # of a flat line
+# for name, error in eight.items():
+#     assert 0 < np.ravel(error)[0] < most, f"{name}: {np.ravel(error)[0]:.4f} mV², and a flat line errs by {most:.4f}"
+# assert latent_dim == parameters["latent_dim"], "set latent_dim back: later cells read it"
+# ```
+# </details>
 #
 # **2. Strange for whom?** Divide each beat's error by the median error of its record. No label is needed for that. What
-# becomes of the AUROC for S, and for V?
+# becomes of the AUROC for S, and for V? Call the divided error `relative`.
 #
 # <details><summary>A solution</summary>
 #
@@ -809,6 +845,14 @@ show_markdown(
 #
 # S falls to chance: it was the patient that had been found. V stays where it was: smooth waves are easy to draw, in
 # whatever heart. (The median looks at the whole recording, so a live monitor would have to take the beats so far.)
+# </details>
+# <details><summary>A check: <code>relative</code></summary>
+#
+# ```python
+# assert np.shape(relative) == (len(test),), f"one error a test beat is {len(test)} numbers, not {np.shape(relative)}"
+# medians = [np.median(np.asarray(relative)[beats.record[test] == record]) for record in np.unique(beats.record[test])]
+# assert np.allclose(medians, 1), f"the median of each record should be 1; they reach from {min(medians):.2f} to {max(medians):.2f}"
+# ```
 # </details>
 #
 # **3. A third loss.** The latent vector names the patient. Can you teach it not to? Add a second head that names the training
@@ -856,6 +900,10 @@ show_markdown(
 #   [jmlr.org/papers/v9/vandermaaten08a](https://www.jmlr.org/papers/v9/vandermaaten08a.html)
 #
 # ## The record of this run
+#
+# *Starts from: Three ways to split; Baselines first; The model; Training with two losses; Evaluation; The latent space:
+# the heart, or the patient?; Is a badly drawn beat a sick one?; The ablation: does the second loss help?; Convolutions
+# beside it; The three splits side by side.*
 
 # %%
 run.save_model(network, before=before, after=after, fs=fs, lead="MLII", unit="z-score", classes=" ".join(names))  # fmt: skip

@@ -147,6 +147,8 @@ run.show(
 # %% [markdown]
 # ## Three ways to split
 #
+# *Starts from: The data.*
+#
 # - **Stratified**: 70 % of the beats for training, 15 % for validation and 15 % for the test, at random, each class with its
 #   share. It is what many papers on small networks report.
 # - **Stratified-gap**: the same test beats, but every training window that shares a stretch of signal with a validation or
@@ -182,6 +184,8 @@ pd.crosstab(beats.class_name[whose], beats.record[whose], rownames=["class"], co
 # one or two hearts, and what we measure of it is whether a network gets these hearts right.
 #
 # ## Baselines first
+#
+# *Starts from: The data; Three ways to split.*
 #
 # A **logistic regression** on the samples is a network of one layer. It has its place on the same scale of cost: one weight
 # for each sample and class. Another one sees nothing but the timing of the beat (RR intervals).
@@ -395,6 +399,8 @@ pd.DataFrame(
 #
 # ## Training
 #
+# *Starts from: The data; Three ways to split; Baselines first; What a beat costs.*
+#
 # One recipe for all: AdamW, one cycle of the learning rate, a few passes. Each training window is moved by up to 30 ms and
 # disturbed by noise, each time anew, so that a network cannot learn by heart where one patient's waves lie. The epoch with
 # the lowest loss on a few validation beats of each class is kept. Rate, passes and disturbance were tried beforehand, mostly on
@@ -533,6 +539,8 @@ run.show(
 
 # %% [markdown]
 # ## What they find
+#
+# *Starts from: The data; Baselines first; Training.*
 
 # %%
 values = {name: classification.estimate(matrices[name], macro) for name in models}
@@ -578,6 +586,8 @@ run.show(
 # would be to choose by the test.
 #
 # ## What they find, for what they cost
+#
+# *Starts from: The data; Baselines first; What a beat costs; Training; What they find.*
 #
 # A network is on the **Pareto front** if no other one finds more for as little. All others are beaten: another one is at least
 # as good in both, and better in one.
@@ -672,6 +682,8 @@ show_markdown(
 #
 # ## How much of it is leakage?
 #
+# *Starts from: The data; Three ways to split; Baselines first; Training.*
+#
 # Now the other two splits. The networks below learn from as many beats of each class on each of the three: as many as the
 # poorest split has. *Stratified* and *stratified-gap* are tested on the very same beats, so their difference is paired.
 # *Record-wise* is tested on other beats, so its distance holds, besides, how hard those patients are.
@@ -707,6 +719,8 @@ for name in leak_models:
 #
 # ## What goes wrong
 #
+# *Starts from: The data; Baselines first; Training.*
+#
 # Do the networks fail on the same beats?
 
 # %%
@@ -738,38 +752,58 @@ run.show(
 # ## Exercises
 #
 # **1. How small is too small?** Train MicroECGNet at widths of a half, one and two. Where do you see a difference, and is it
-# larger than its interval?
+# larger than its interval? Keep the macro F1 of each in a dictionary, `by_width[0.5]` and so on.
 #
 # <details><summary>A solution</summary>
 #
 # ```python
+# by_width = {}
 # for width in (0.5, 1.0, 2.0):  # network() reads it
 #     model, _, moved, _ = train("micro_ecgnet", split, class_limit)
-#     result = classification.estimate(judge(predict(model, x[val]) + moved, val), macro)
-#     print(f"width {width}: {profiling.count_parameters(model):,} parameters, macro F1 {result}")
+#     by_width[width] = classification.estimate(judge(predict(model, x[val]) + moved, val), macro)
+#     print(f"width {width}: {profiling.count_parameters(model):,} parameters, macro F1 {by_width[width]}")
 # width = parameters["width"]
+# ```
+# </details>
+# <details><summary>A check: <code>by_width</code></summary>
+#
+# ```python
+# assert set(by_width) == {0.5, 1.0, 2.0}, f"expected widths 0.5, 1 and 2, got {', '.join(map(str, by_width))}"
+# assert all(0 <= np.ravel(score)[0] <= 1 for score in by_width.values()), "a macro F1 lies between 0 and 1"
+# assert len({float(np.ravel(score)[0]) for score in by_width.values()}) > 1, "all alike: does each train a network of its own?"
+# assert width == parameters["width"], "set width back: later cells read it"
 # ```
 # </details>
 #
 # **2. Tell it the timing.** BiRCNN takes RR features behind the samples of each row (`n_rr=4`). Standardise `beats.rr` by the
 # training beats, and train a narrow BiRCNN with and without. (Leave the disturbance out: it would roll the timing into the
-# signal.)
+# signal.) Keep both macro F1 in a dictionary, `by_timing[0]` without and `by_timing[4]` with.
 #
 # <details><summary>A solution</summary>
 #
 # ```python
 # rr = (beats.rr - beats.rr[rows].mean(axis=0)) / beats.rr[rows].std(axis=0)
+# by_timing = {}
 # for n_rr in (0, 4):
 #     both = torch.cat([x, torch.from_numpy(rr[:, :n_rr]).float()], dim=1)
 #     set_seed(seed)
 #     timed = create("bircnn", n_samples=2 * half, n_classes=4, width=0.25, n_rr=n_rr)
 #     fit(timed, (both[rows], y[rows]), None, nn.CrossEntropyLoss(), epochs=epochs, lr=lr, batch_size=batch_size)
 #     guess = predict(timed, both[val]) + torch.from_numpy(shift).float()
-#     print(n_rr, classification.estimate(judge(guess, val), macro))
+#     by_timing[n_rr] = classification.estimate(judge(guess, val), macro)
+#     print(n_rr, f"{by_timing[n_rr]}")
 # ```
 #
 # Is an early beat not already to be seen in two seconds of signal? It is, but what is early *for this patient* is not: the
 # features compare with the patient's own past.
+# </details>
+# <details><summary>A check: <code>by_timing</code></summary>
+#
+# ```python
+# assert set(by_timing) == {0, 4}, f"expected 0 and 4 features, got {', '.join(map(str, by_timing))}"
+# assert all(0 <= np.ravel(score)[0] <= 1 for score in by_timing.values()), "a macro F1 lies between 0 and 1"
+# assert np.ravel(by_timing[0])[0] != np.ravel(by_timing[4])[0], "with and without are alike: does the network see the timing?"
+# ```
 # </details>
 #
 # **3. A teacher.** Let a large network name training beats softly (its probabilities), and train MicroECGNet on these
@@ -816,6 +850,9 @@ run.show(
 #   [arXiv:1503.02531](https://arxiv.org/abs/1503.02531)
 #
 # ## The record of this run
+#
+# *Starts from: The data; Three ways to split; Baselines first; What a beat costs; Training; What they find; What they
+# find, for what they cost; How much of it is leakage?; What goes wrong.*
 
 # %% tags=["nbval-ignore-output"]
 reports = {}

@@ -35,7 +35,7 @@
 #
 # > **About this lesson.**
 # > <!-- times:start -->
-# > *Reading:* about 15 minutes. *Running*, as measured on cpu, 2 threads: smoke 20 s · default 5.0 min · full 5.7 min.
+# > *Reading:* about 20 minutes. *Running*, as measured on cpu, 2 threads: smoke 20 s · default 5.0 min · full 5.7 min.
 # > <!-- times:end -->
 # >
 # > *Data:* DS2 of the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0), 22 recordings of people the network has
@@ -201,6 +201,8 @@ pd.DataFrame({n: {m: with_interval(c, f) for m, f in measures.items()} for n, (c
 #
 # ## The model
 #
+# *Starts from: The data; Baselines first.*
+#
 # Two models work one after the other: a detector finds the beats, a network names them.
 #
 # The detector is ours, and short. A QRS complex is the *steepest* wave of a beat, so we look at slope, not height. And since
@@ -268,6 +270,8 @@ by_class.assign(sensitivity=by_class["sensitivity"].map("{:.2%}".format)).astype
 
 # %% [markdown]
 # ## From peaks to names
+#
+# *Starts from: The data; Baselines first.*
 #
 # The rest is lesson 02: resample to the network's rate, cut the window its recipe asks for, z-score it, compute
 # probabilities. `classify_recording` does all of it, in blocks of ten minutes, so that a day of signal fits a laptop.
@@ -381,6 +385,8 @@ whose.sort_values("at found peaks").head(5).round(3)
 #
 # ## When to say nothing
 #
+# *Starts from: From peaks to names.*
+#
 # A network always answers. Whether it should be heard is for its confidence to say: below `min_confidence` we write `?`. The
 # more beats we leave out, the more of the others should be right. The threshold 0.7 is a round number that nobody tuned.
 #
@@ -424,6 +430,8 @@ show_markdown(
 # Confidence helps a little and promises too much: most of what is named wrongly is named with assurance.
 #
 # ## What goes wrong
+#
+# *Starts from: Baselines first; From peaks to names.*
 #
 # Your recording differs from those the network learned from: another rate, another lead, electrodes swapped. We do each of
 # these to DS2 and see what is left.
@@ -494,6 +502,8 @@ pd.DataFrame(rows).T
 #
 # ## Your file
 #
+# *Starts from: The data.*
+#
 # Put the path of your recording into `recording` above, its rate into `fs` if the file does not say it, and run the notebook
 # again. A table may have commas, semicolons or tabs, one column or several, a header or none; a column of time gives the
 # rate, and so does a line such as `Sample Rate,512 hertz` (watches write it). WFDB records and NumPy arrays are read too. Where
@@ -522,6 +532,8 @@ pd.Series(yours.summary()).to_frame("your recording")
 # ```
 #
 # ## Out of the notebook
+#
+# *Starts from: Baselines first; The model; From peaks to names.*
 #
 # A network in PyTorch needs PyTorch, hundreds of megabytes of it. **ONNX** is a file format for networks that many small
 # programs can run. `export_onnx` writes ours, with its recipe and class names inside, once it has checked on random curves, in
@@ -596,22 +608,33 @@ assert len(long_beats.beats) > 0 and np.all(np.diff(long_beats.beats["r_sample"]
 # ## Exercises
 #
 # **1. Add noise.** Add white noise of a tenth, then of half a millivolt to one record. Which suffers first, finding beats or
-# naming them?
+# naming them? Keep the shares in a dictionary: `by_noise[0.1]` is a pair, (found, named rightly).
 #
 # <details><summary>A solution</summary>
 #
 # ```python
+# by_noise = {}
 # for level in (0.0, 0.1, 0.5):
 #     noisy = mlii(chosen) + level * np.random.default_rng(seed).standard_normal(len(chosen.signal))
 #     true, given = score(classify_recording(noisy, 360, classifier=classifier, min_confidence=0.0), chosen)
-#     print(f"{level} mV: {np.mean(given[true < 5] != 5):.1%} found, {np.mean(given[true < 5] == true[true < 5]):.1%} named rightly")
+#     by_noise[level] = np.mean(given[true < 5] != 5), np.mean(given[true < 5] == true[true < 5])
+#     print(f"{level} mV: {by_noise[level][0]:.1%} found, {by_noise[level][1]:.1%} named rightly")
 # ```
 #
 # The 3 to 20 Hz filter protects the detector; the network sees the noise up to 62 Hz, half of its own rate.
 # </details>
+# <details><summary>A check: <code>by_noise</code></summary>
+#
+# ```python
+# assert set(by_noise) == {0.0, 0.1, 0.5}, f"expected 0, 0.1 and 0.5 mV, got {', '.join(map(str, by_noise))}"
+# for level, (found_share, named_share) in by_noise.items():
+#     assert 0 <= named_share <= found_share <= 1, f"at {level} mV: only a beat that is found can be named"
+# assert by_noise[0.5] != by_noise[0.0], "noise of half a millivolt changed nothing: was it added?"
+# ```
+# </details>
 #
 # **2. A causal detector.** `slope_detector` looks ahead. Write one that decides at each peak by what came before, as a watch
-# must, and score it.
+# must, and score it. It is a function, `causal(wave, rate)`, that returns the samples of the peaks.
 #
 # <details><summary>A solution</summary>
 #
@@ -630,6 +653,18 @@ assert len(long_beats.beats) > 0 and np.all(np.diff(long_beats.beats["r_sample"]
 #
 # scored, _ = counts(causal, records)
 # print(with_interval(scored, detection.sensitivity), with_interval(scored, detection.positive_predictive_value))
+# ```
+# </details>
+# <details><summary>A check: <code>causal</code></summary>
+#
+# ```python
+# wave = mlii(chosen)[: 60 * 360]
+# peaks = causal(wave, 360)
+# truth = chosen.r_sample[chosen.r_sample < len(wave)]
+# pairs, _ = detection.match_r_peaks(peaks, truth, 360)
+# assert len(pairs) > len(truth) / 2, f"{len(pairs)} of the first minute's {len(truth)} beats have a peak within 150 ms"
+# earlier = causal(wave[: 30 * 360], 360)
+# assert np.array_equal(earlier, [peak for peak in peaks if peak < 30 * 360]), "what comes later must not change a decision"
 # ```
 # </details>
 #
@@ -669,6 +704,9 @@ assert len(long_beats.beats) > 0 and np.all(np.diff(long_beats.beats["r_sample"]
 # - El-Yaniv, Wiener 2010. On the foundations of noise-free selective classification. *Journal of Machine Learning Research* 11.
 #
 # ## The record of this run
+#
+# *Starts from: Baselines first; The model; From peaks to names; When to say nothing; What goes wrong; Out of the
+# notebook.*
 
 # %%
 run.save_model(classifier.network, **classifier.recipe)

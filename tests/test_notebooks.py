@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import jupytext
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from ecgnb import authoring
+from ecgnb import authoring, exercises
 from ecgnb.datasets import load_mitdb
 from ecgnb.errors import UsageError
 from ecgnb.lessons import (
@@ -28,7 +29,7 @@ from ecgnb.lessons import (
     parameters,
     profile_parameters,
 )
-from ecgnb.runs import is_finished, read_metrics
+from ecgnb.run_folders import is_finished, read_metrics
 
 LESSONS = lessons()
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.number)
@@ -348,24 +349,29 @@ def without_times(value):
     return value
 
 
-def solutions(lesson):
-    """Return the code of the solutions hidden in the exercises."""
-    notebook = jupytext.read(lesson.script)
-    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    return re.findall(r"<summary>A solution</summary>\n\n```python\n(.*?)```", prose, re.DOTALL)
+def exercise_cells(lesson):
+    """Return the lesson's exercises, each as a blank that fails at its check and as a solution that passes it."""
+    sources = ["import pytest\n\nfrom ecgnb.exercises import NotSolvedError, answered"]
+    for exercise in exercises.exercises(lesson):
+        if exercise.check:
+            failing = textwrap.indent(exercise.checking, "    ")
+            sources += [
+                exercise.blank,
+                f'with pytest.raises(NotSolvedError, match="a value in the cell above"):\n{failing}',
+            ]
+            sources += [exercise.solution, exercise.checking]
+    # A cell whose output is not compared still has to run without an error.
+    return [nbformat.v4.new_code_cell(source, metadata={"tags": ["nbval-ignore-output"]}) for source in sources]
 
 
 def test_smoke_run_repeats_itself_and_solutions_run(smoke):
-    """Execute the executed copy again: nbval compares the outputs, but of cells that show times; then the solutions."""
+    """Execute the executed copy again: nbval compares the outputs, but of cells that show times; then the exercises."""
     lesson, folder = smoke
     sanitize = ROOT / "tests" / "nbval_sanitize.cfg"
     assert configparser.ConfigParser().read(sanitize)
     copy = folder / "again.ipynb"
     notebook = nbformat.read(folder / "executed.ipynb", as_version=4)
-    assert len(solutions(lesson)) >= 2
-    # A cell whose output is not compared still has to run without an error.
-    tags = {"tags": ["nbval-ignore-output"]}
-    notebook.cells += [nbformat.v4.new_code_cell(solution, metadata=tags) for solution in solutions(lesson)]
+    notebook.cells += exercise_cells(lesson)
     nbformat.write(notebook, copy)
     copy.write_text(copy.read_text().replace(f'output_dir = \\"{folder}\\"', f'output_dir = \\"{folder}/again\\"'))
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-sanitize-with", str(sanitize), "-q", "-p",

@@ -1,0 +1,78 @@
+"""Exercises: made from the lessons, a blank answer fails with a word of help, a right one passes, a wrong one fails."""
+
+import nbformat
+import papermill
+import pytest
+from nbclient import NotebookClient
+
+from ecgnb.errors import RunError, UsageError
+from ecgnb.exercises import NotSolvedError, answered, exercises, notebook, path, prepare
+from ecgnb.lessons import Lesson, lessons
+
+
+@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.number)
+def test_committed_exercises_are_those_of_the_lesson(lesson):
+    assert path(lesson).read_text() == nbformat.writes(notebook(lesson)) + "\n", "run: make notebooks"
+    nbformat.validate(notebook(lesson))
+    found = exercises(lesson)
+    assert len(found) == 3 and sum(bool(exercise.check) for exercise in found) >= 2
+    for exercise in found:
+        assert "<summary>A solution" not in exercise.task and "<summary>A check" not in exercise.task
+        assert all(f"{name} = " in exercise.solution or f"def {name}(" in exercise.solution for name in exercise.names)
+        assert all(f"`{name}" in exercise.task for name in exercise.names), "the task says what to call it"
+        assert all(name in exercise.check for name in exercise.names)
+
+
+def test_a_blank_answer_is_told_from_others():
+    answered(strict=0.5, own=None)
+    with pytest.raises(NotSolvedError, match="not solved yet: give strict and own a value in the cell above"):
+        answered(strict=..., fine=1, own=...)
+
+
+def errors(made, folder):
+    """Execute the notebook in smoke size, whatever fails; return the error of each cell that has one."""
+    (parameters,) = [cell for cell in made.cells if "parameters" in cell.metadata.get("tags", [])]
+    parameters.source = 'profile = "smoke"'
+    client = NotebookClient(made, timeout=300, allow_errors=True, resources={"metadata": {"path": str(folder)}})
+    client.execute()
+    found = []
+    for cell in made.cells:
+        found += [f"{out.ename}: {out.evalue}" for out in cell.get("outputs", []) if out.output_type == "error"]
+    return found
+
+
+def test_the_blank_form_fails_at_each_check_and_the_solved_form_at_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGNB_RUNS_DIR", str(tmp_path))
+    blank = nbformat.read(path(lessons()[0]), as_version=4)
+    assert [error.partition(" a value")[0] for error in errors(blank, tmp_path)] == [
+        f"NotSolvedError: not solved yet: give {name}" for name in ("strict", "squared", "own")
+    ]
+    solved = notebook(lessons()[0], solved=True)
+    blunder = nbformat.v4.new_code_cell("strict = val_errors.max()\nsquared = squared.mean()\nown = own[:1]")
+    checks = [exercise.checking for exercise in exercises(lessons()[0])]
+    solved.cells += [blunder, *map(nbformat.v4.new_code_cell, checks)]
+    found = errors(solved, tmp_path)
+    assert len(found) == 3, found
+    assert found[0].startswith("AssertionError: 0 of") and "validation normals lie above strict" in found[0]
+    assert found[1].startswith("AssertionError: one score a beat is")
+    assert found[2].startswith("AssertionError: own must return what it was given")
+    assert sum("right" in output.get("text", "") for cell in solved.cells for output in cell.get("outputs", [])) == 3
+    assert "SYNTHETIC DATA" in str(solved.cells[2].outputs)
+
+
+def test_papermill_can_choose_the_size():
+    found = papermill.inspect_notebook(notebook(lessons()[0]))
+    assert found["profile"]["default"] == '"default"'
+
+
+def test_a_lesson_that_fails_or_is_none(tmp_path, monkeypatch):
+    with pytest.raises(UsageError, match="unknown lesson '77'"):
+        prepare("77", {})
+    with pytest.raises(UsageError, match="unknown profile 'huge'"):
+        prepare("01", {}, profile="huge")
+    script = tmp_path / "90_broken.py"
+    script.write_text('# %% tags=["parameters"]\nseed: int = 0  # seed\n\n# %%\n1 / 0\n')
+    monkeypatch.setenv("ECGNB_LESSONS_DIR", str(tmp_path))
+    with pytest.raises(RunError, match=r"lesson 90 failed in its code cell 2: ZeroDivisionError"):
+        prepare("90", {})
+    assert exercises(Lesson("90", "90_broken", script)) == []
