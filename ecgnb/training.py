@@ -13,7 +13,9 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from tqdm.auto import tqdm
 
+from ecgnb.display import is_interactive
 from ecgnb.errors import TrainingError, UsageError
 
 
@@ -126,7 +128,7 @@ def fit(
     after_epoch : callable, optional
         Called with the epoch and the model, for a look along the way.
     verbose : bool
-        Print a line an epoch.
+        Print a line an epoch and, where a person sits at the notebook, show a bar.
 
     Returns
     -------
@@ -167,6 +169,9 @@ def fit(
     history = History()
     best_loss, best_weights = math.inf, copy.deepcopy(model.state_dict())
 
+    watched = verbose and is_interactive()
+    bar = tqdm(total=epochs * n_batches, desc="training", unit=" batches", disable=not watched, mininterval=0.2)
+
     def batch_loss(batch: Sequence[Tensor]) -> Tensor:
         inputs = augment(batch[0]) if augment is not None and model.training else batch[0]
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
@@ -188,6 +193,7 @@ def fit(
                 if one_cycle:
                     one_cycle.step()
                 total += value.detach() * len(rows)
+                bar.update()
             train_loss = float(total) / len(train[0])
             val_loss = math.nan if val is None else _mean_loss(model, val, batch_loss)
             if not math.isfinite(train_loss) or (val is not None and not math.isfinite(val_loss)):
@@ -202,8 +208,8 @@ def fit(
             if plateau:
                 plateau.step(val_loss)
             if verbose:
-                shown = "" if val is None else f"  val {val_loss:.4f}"
-                print(f"epoch {epoch:3d}/{epochs}  train {train_loss:.4f}{shown}  {history.seconds[-1]:.1f} s")
+                validated = "" if val is None else f"  val {val_loss:.4f}"
+                print(f"epoch {epoch:3d}/{epochs}  train {train_loss:.4f}{validated}  {history.seconds[-1]:.1f} s")
             if after_epoch is not None:
                 model.eval()
                 after_epoch(epoch, model)
@@ -214,6 +220,9 @@ def fit(
             raise
         history.interrupted = True
         print(f"interrupted in epoch {len(history.epochs) + 1}; the best weights so far are kept")
+    finally:
+        bar.total = bar.n  # patience or Ctrl-C may have ended it early: the bar ends with it
+        bar.close()
     model.load_state_dict(best_weights)
     model.eval()
     return history

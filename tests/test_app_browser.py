@@ -1,7 +1,6 @@
 """The app in a real browser: upload, see, click, download, with no console error and no request off the machine."""
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -11,14 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from browser import open_page
+from playwright.sync_api import expect
 
 from ecgnb.datasets import load_records
 from ecgnb.webapp import serve
-
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
 
 
 @pytest.fixture(scope="module")
@@ -49,29 +45,11 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def page(server):
-    """A page of the app that complains at the end about console errors and requests to elsewhere."""
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI needs Chromium; .ci/run installs it")
-        pytest.skip("no Chromium on this machine; on Debian install chromium")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        opened = browser.new_page(viewport={"width": 1280, "height": 1500})
-        opened.set_default_timeout(60_000)
-        complaints = []
-        opened.on("request", lambda request: complaints.append(request.url) if elsewhere(request.url, server) else None)
-        opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
+    """A page of the app."""
+    with open_page(server) as opened:
         opened.goto(server)
         opened.get_by_text("The whole recording").wait_for()
         yield opened
-        browser.close()
-        assert complaints == []
-
-
-def elsewhere(url, server):
-    return not url.startswith((server, server.replace("http", "ws"), "data:", "blob:"))
 
 
 def upload(page, *files):

@@ -1,0 +1,34 @@
+"""A headless Chromium for the tests of the app and of the book."""
+
+import contextlib
+import os
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@contextlib.contextmanager
+def open_page(origin, width=1280, height=1500):
+    """Yield a page; complain at the end about console errors and about requests to elsewhere than `origin`."""
+    chromium = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if chromium is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI needs Chromium; .ci/run installs it")
+        pytest.skip("no Chromium on this machine; on Debian install chromium")
+    here = (origin, origin.replace("http", "ws"), "data:", "blob:")
+    complaints = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(60_000)
+        page.on("request", lambda request: None if request.url.startswith(here) else complaints.append(request.url))
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("response", lambda answer: complaints.append(answer.url) if answer.status >= 400 else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        yield page
+        browser.close()
+    assert complaints == [], complaints
