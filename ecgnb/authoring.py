@@ -24,7 +24,7 @@ from jupytext.combine import combine_inputs_with_outputs
 from ecgnb import exercises, sections
 from ecgnb.display import source_text
 from ecgnb.errors import EcgnbError, RunError, UsageError
-from ecgnb.lessons import PROFILES, Lesson, execute, find, lessons, parameters
+from ecgnb.lessons import PROFILES, Lesson, execute, find, lessons, parameters, results_path
 from ecgnb.paths import checkout, runs_dir
 from ecgnb.run_folders import read_metrics, write_atomically
 
@@ -65,11 +65,6 @@ def committed_record(lesson: Lesson) -> dict[str, Any]:
             if "application/json" in output.get("data", {}):
                 return output["data"]["application/json"]
     raise RunError(f"{lesson.notebook} shows no record of its run")
-
-
-def results_path(lesson: Lesson, profile: str) -> Path:
-    """Return where the metrics of a recorded run are kept."""
-    return lesson.script.parent / "results" / f"{lesson.number}_{profile}.json"
 
 
 def record(lesson: Lesson, profile: str) -> Path:

@@ -21,7 +21,7 @@ from IPython.utils.capture import capture_output
 from tqdm.auto import tqdm
 
 from ecgnb.errors import EcgnbError, RunError
-from ecgnb.lessons import Lesson, check_parameters, find, profile_parameters
+from ecgnb.lessons import Lesson, check_parameters, find, profile_parameters, results_path
 
 FOLD = r"<details><summary>{}</summary>\n\n```python\n(.*?)```.*?</details>\n?"
 SOLUTION = re.compile(FOLD.format("A solution"), re.DOTALL)
@@ -118,7 +118,7 @@ def notebook(lesson: Lesson, *, solved: bool = False) -> nbformat.NotebookNode:
 
 def _minutes(lesson: Lesson) -> str:
     """Say how long the default run took where it was recorded."""
-    recorded = lesson.script.parent / "results" / f"{lesson.number}_default.json"
+    recorded = results_path(lesson, "default")
     if not recorded.is_file():
         return ""
     return f": {json.loads(recorded.read_text())['seconds']['total'] / 60:.0f} minutes in the default size"

@@ -198,6 +198,11 @@ def profile_parameters(lesson: Lesson, profile: str) -> dict[str, Any]:
     return read_yaml(lesson.script.parent / "profiles" / f"{profile}.yaml").get(lesson.number, {})
 
 
+def results_path(lesson: Lesson, profile: str) -> Path:
+    """Return where the metrics of a recorded run are kept."""
+    return lesson.script.parent / "results" / f"{lesson.number}_{profile}.json"
+
+
 def execute(
     lesson: Lesson,
     given: Mapping[str, Any] | None = None,
@@ -280,15 +285,19 @@ def _copy_images(lesson: Lesson, folder: Path) -> None:
 
 
 @contextmanager
-def environment(**variables: str) -> Iterator[None]:
-    """Set environment variables for the kernels started within."""
+def environment(**variables: str | None) -> Iterator[None]:
+    """Set environment variables, or take away those that are None, for the kernels started within."""
     before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+    _set(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -17,9 +17,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ecgnb.authoring import results_path
 from ecgnb.errors import RunError, UsageError
-from ecgnb.lessons import Lesson, Parameter, check_parameters, find, parameters, profile_parameters, read_yaml
+from ecgnb.lessons import (
+    Lesson,
+    Parameter,
+    check_parameters,
+    find,
+    parameters,
+    profile_parameters,
+    read_yaml,
+    results_path,
+)
 from ecgnb.run_folders import write_atomically
 
 KEYS = ("lesson", "profile", "parameters", "grid", "runs", "metric")
