@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test lab app notebooks full weights readme screenshot bench lint constraints clean
+.PHONY: run test lab app book notebooks full weights readme screenshot bench lint constraints clean
 
 run: $(VENV)/.notebooks  ## execute lesson 01, or that of LESSON=02
 	$(BIN)/ecgnb run $(or $(LESSON),01)
@@ -25,6 +25,9 @@ lab: $(VENV)/.notebooks  ## step through the lessons in JupyterLab
 app: $(VENV)/.app  ## read an ECG in the browser, on this computer alone
 	$(BIN)/ecgnb app
 
+book: $(VENV)/.book  ## build the course as a site: build/book/index.html
+	$(BIN)/sphinx-build -q -W -b html notebooks build/book
+
 notebooks: $(VENV)/.test  ## re-execute the notebooks whose code changed, and refresh the numbers in text and README
 	$(BIN)/python -m ecgnb.authoring notebooks
 
@@ -40,7 +43,7 @@ readme: $(VENV)/.test  ## refresh the numbers in README and lessons from the com
 screenshot: $(VENV)/.test  ## take the picture of the app that lesson 05 shows
 	ECGNB_SCREENSHOT=$(CURDIR)/notebooks/images/05_app.png $(BIN)/python -m pytest -q tests/test_app_browser.py -k picture
 
-bench: $(VENV)/.test  ## how much faster our way is than the plain one, as ratios (LESSON=05: of one)
+bench: $(VENV)/.test  ## how much faster our way is than the plain one, as ratios (LESSON=05: of one; LESSON=sweeps)
 	$(BIN)/python tests/bench.py $(LESSON)
 
 constraints: $(VENV)/.test  ## write down the versions that are installed now (torch is bounded in pyproject.toml)
@@ -58,13 +61,17 @@ $(VENV)/.made:
 
 $(VENV)/.notebooks: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "installing the course into $(VENV) (a few minutes the first time)"
-	$(INSTALL) -e '.[notebooks,export]'
+	$(INSTALL) -e '.[notebooks,export,sweep]'
 	@touch $@
 
 $(VENV)/.app: $(VENV)/.notebooks
-	$(INSTALL) -e '.[notebooks,export,app]'
+	$(INSTALL) -e '.[notebooks,export,sweep,app]'
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.app
-	$(INSTALL) -e '.[notebooks,export,app,test]'
+$(VENV)/.book: $(VENV)/.app
+	$(INSTALL) -e '.[notebooks,export,sweep,app,book]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.book
+	$(INSTALL) -e '.[notebooks,export,sweep,app,book,test]'
 	@touch $@

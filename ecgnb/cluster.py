@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import dask
 import matplotlib.pyplot as plt
 from distributed import Client, KilledWorker, LocalCluster, as_completed
 
@@ -25,6 +26,13 @@ from ecgnb.sweeps import Sweep, claim
 
 RETRIES = 1  # of a job that failed; one whose worker died is begun again up to three times
 ANSWER_WITHIN = 10  # seconds that a scheduler has
+# Dask looks at itself many times a second, which took 17 % of one core; for jobs of minutes, now and then will do.
+NOW_AND_THEN = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.worker.memory.monitor-interval": "10s",
+}
 
 
 @dataclass
@@ -100,11 +108,14 @@ def connect(scheduler: str, n_workers: int) -> Iterator[Client]:
     """Yield a client of the scheduler at an address, or of worker processes of our own."""
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is said in our words
     if not scheduler:
-        cluster = LocalCluster(
-            n_workers=n_workers, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-        )  # fmt: skip
-        with cluster, Client(cluster) as client:
+        with (
+            dask.config.set(NOW_AND_THEN),
+            LocalCluster(
+                n_workers=n_workers, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster) as client,
+        ):  # fmt: skip
             yield client
         return
     try:

@@ -26,18 +26,22 @@ def source_text(thing: Any) -> str:
     return textwrap.dedent(inspect.getsource(thing)).rstrip()
 
 
+def source_page(text: str) -> str:
+    """Return Python source as HTML with its own white ground and font, so that it reads alike in every theme."""
+    formatter = HtmlFormatter(
+        noclasses=True,
+        cssstyles="background: #fff; color: #222; padding: 0.5em 1em; overflow-x: auto; border: 1px solid #ccc",
+        prestyles="font-family: monospace; font-size: 12px; line-height: 1.4; margin: 0; background: none; color: #222",
+    )
+    return str(highlight(text, PythonLexer(), formatter))
+
+
 def show_source(thing: Any) -> None:
     """Show the source of a class or function from the package, so that what is read is what runs."""
     text = source_text(thing)
-    formatter = HtmlFormatter(  # its own light ground and font, so that it reads alike in every theme
-        noclasses=True,
-        cssstyles="background: #f7f7f7; color: #222; padding: 0.5em 1em; overflow-x: auto",
-        prestyles="font-family: monospace; font-size: 12px; line-height: 1.4; margin: 0; background: none; color: #222",
-    )
-    page = highlight(text, PythonLexer(), formatter)
     name = f"{thing.__module__}:{thing.__qualname__}"
     display(
-        {"text/html": page, "text/plain": text},
+        {"text/html": source_page(text), "text/plain": text},
         raw=True,
         metadata={"ecgnb_source": name},  # a test compares what a committed notebook shows with the package
     )

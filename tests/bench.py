@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 import wfdb
+from bench_sweeps import bench_sweeps
 from scipy.signal import resample_poly
 from torch import nn
 from torch.nn.functional import cross_entropy, l1_loss, mse_loss
@@ -292,12 +293,12 @@ def bench_05():
 
 def main(numbers):
     """Measure some lessons, or all; print, and keep the ratios beside the lessons' results."""
-    benches = {"01": bench_01, "02": bench_02, "03": bench_03, "04": bench_04, "05": bench_05}
+    benches = {"01": bench_01, "02": bench_02, "03": bench_03, "04": bench_04, "05": bench_05, "sweeps": bench_sweeps}
     path = find("01").script.parent / "results" / "bench.json"
     results = json.loads(path.read_text()) if path.is_file() else {}
     for number in numbers or benches:
         results[number] = benches[number]()
-        print(f"lesson {number}")
+        print(f"lesson {number}" if number.isdigit() else number)
         for name, value in results[number].items():
             print(f"  {name:<66} {value}")
     path.write_text(json.dumps(results, indent=2) + "\n")

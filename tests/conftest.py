@@ -1,22 +1,55 @@
 """What several test files share: a private data folder, synthetic beats, and a faulty publisher on loopback."""
 
 import contextlib
+import io
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
+import traceback
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from ecgnb import authoring
+from ecgnb.cli import main
 from ecgnb.datasets import fetch, load_ecg5000, load_records
 from ecgnb.errors import DataError
-from ecgnb.lessons import execute, find
+from ecgnb.lessons import execute, find, results_path
 from ecgnb.run_folders import read_metrics
+
+SHORT_LESSON = """
+# %% [markdown]
+# # A lesson of one cell
+
+# %% tags=["parameters"]
+value: int = 1  # a number that it doubles [0, 1000000]
+wait: float = 0.0  # seconds that it takes
+seed: int = 0  # of nothing
+output_dir: str = ""  # folder to fill
+
+# %%
+import json, os, time
+from pathlib import Path
+
+with open(Path(os.environ["BEGUN"]), "a") as begun:
+    begun.write(f"{value}\\n")
+time.sleep(wait)
+assert value != 13, "thirteen is not for us"
+if value == 666:
+    os.kill(os.getppid(), 9)
+threads = os.environ.get("OMP_NUM_THREADS")
+record = dict(lesson="90", parameters=dict(value=value, wait=wait, seed=seed, output_dir=output_dir),
+              data=dict(name="none", source="synthetic", sha256={}), metrics=dict(double=2.0 * value, text="no number"),
+              seconds=dict(train=0.0, total=wait), seed=seed, device=f"{threads} threads")
+(Path(output_dir) / "SUMMARY.txt").write_text("done")
+(Path(output_dir) / "metrics.json.pending").write_text(json.dumps(record))
+"""
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ["ECGNB_HEADLESS"] = "1"
@@ -55,10 +88,39 @@ def synthetic_records():
 def run_on_real_data(number, folder, **parameters):
     """Return the record of a run on real data, and the committed record of the default run."""
     record = read_metrics(execute(find(number), {"data": "real"} | parameters, output_dir=folder / "run"))
-    committed = json.loads(authoring.results_path(find(number), "default").read_text())
+    committed = json.loads(results_path(find(number), "default").read_text())
     assert record["data"] == committed["data"], "the same files"
     assert record["metrics"]["baselines"] == pytest.approx(committed["metrics"]["baselines"], abs=1e-3)
     return record["metrics"], committed["metrics"]
+
+
+def ecgnb(*arguments, cwd=None, **environment):
+    """Call the `ecgnb` command in this process, which has its imports behind it; return what a process would."""
+    out, errors = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
+        patch.setattr(sys, "argv", ["ecgnb", *map(str, arguments)])
+        patch.chdir(cwd or Path.cwd())
+        for name, value in environment.items():
+            patch.setenv(name, str(value))
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        except Exception:  # what Python itself does with it
+            traceback.print_exc()
+            code = 1
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), errors.getvalue())
+
+
+@pytest.fixture
+def short_lesson(tmp_path, monkeypatch):
+    """A lesson 90 of one cell that takes as long as it is told, in place of the course's; the file that it begins."""
+    (tmp_path / "lessons").mkdir()
+    (tmp_path / "lessons" / "90_short.py").write_text(SHORT_LESSON)
+    monkeypatch.setenv("ECGNB_LESSONS_DIR", str(tmp_path / "lessons"))
+    monkeypatch.setenv("BEGUN", str(tmp_path / "begun"))
+    return tmp_path / "begun"
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The `ecgnb` command as a user meets it: real processes, exit codes, one-line errors."""
+"""The `ecgnb` command as a user meets it: exit codes, one-line errors; once, and where it is stopped, as a process."""
 
 import json
 import os
@@ -11,17 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import ecgnb
 
 from ecgnb.datasets import load_records
 
 COMMAND = [str(Path(sys.executable).with_name("ecgnb"))]
-
-
-def ecgnb(*arguments, cwd=None, **environment):
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300, cwd=cwd,
-        env=os.environ | {key: str(value) for key, value in environment.items()},
-    )  # fmt: skip
 
 
 def assert_one_line_error(done, code, *words):
@@ -34,7 +28,7 @@ def assert_one_line_error(done, code, *words):
 
 
 def test_lists(tmp_path):
-    done = ecgnb("lessons", cwd=tmp_path)
+    done = subprocess.run([*COMMAND, "lessons"], capture_output=True, text=True, timeout=300, cwd=tmp_path)
     assert done.returncode == 0 and "01" in done.stdout and "01_ecg5000_anomaly_detection.ipynb" in done.stdout
     done = ecgnb("params", "01", cwd=tmp_path)
     assert done.returncode == 0
@@ -103,10 +97,12 @@ def test_failure_is_one_line_and_exit_code_1(tmp_path):
     assert done.returncode == 1 and "Traceback" in done.stderr
 
 
-def test_a_lesson_that_fails_says_where(tmp_path):
-    done = ecgnb("run", "01", "--profile", "smoke", "-p", "samples_per_step=9", "--output-dir", tmp_path / "run")
-    assert_one_line_error(done, 1, "lesson 01 failed in cell", "does not divide n_samples=140", "executed.ipynb")
-    assert not (tmp_path / "run" / "metrics.json").exists()
+def test_a_lesson_that_fails_says_where(short_lesson, tmp_path):
+    done = ecgnb("run", "90", "-p", "value=13", "--output-dir", tmp_path / "run")
+    assert_one_line_error(
+        done, 1, "lesson 90 failed in cell 3: AssertionError: thirteen is not for us", "executed.ipynb"
+    )
+    assert (tmp_path / "run" / "executed.ipynb").is_file() and not (tmp_path / "run" / "metrics.json").exists()
 
 
 def test_a_folder_for_runs_that_cannot_be_made():
@@ -114,48 +110,47 @@ def test_a_folder_for_runs_that_cannot_be_made():
     assert_one_line_error(done, 1, "cannot make a run folder in /dev/null/runs/01", "set ECGNB_RUNS_DIR")
 
 
-def test_an_interrupted_run(tmp_path):
-    folder = tmp_path / "run"
-    arguments = ["run", "01", "--profile", "smoke", "-p", f"output_dir={folder}"]
+def begun_run(begun, folder):
+    """Start a run that takes a minute; return its process once its cell has begun."""
     process = subprocess.Popen(
-        [*COMMAND, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True,
+        [*COMMAND, "run", "90", "-p", "wait=60", "-p", f"output_dir={folder}"],
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests run in the background ignore Ctrl-C
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    while not (folder / "figures").is_dir() and time.monotonic() < deadline:
+    while not begun.is_file() and time.monotonic() < deadline:
         time.sleep(0.1)
+    return process
+
+
+def test_an_interrupted_run(short_lesson, tmp_path):
+    process = begun_run(short_lesson, tmp_path / "run")
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert errors.strip().splitlines()[-1] == ("ecgnb: interrupted; what is in the output folder is not a finished run")
-    assert not (folder / "metrics.json").exists()
+    assert not (tmp_path / "run" / "metrics.json").exists()
 
 
-def test_a_killed_run_is_not_taken_for_a_finished_one(tmp_path):
-    folder = tmp_path / "run"
-    arguments = ["run", "01", "--profile", "smoke", "--output-dir", str(folder)]
-    process = subprocess.Popen([*COMMAND, *arguments], start_new_session=True, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while not list(folder.glob("figures/*.png")) and time.monotonic() < deadline:
-        time.sleep(0.1)
+def test_a_killed_run_is_not_taken_for_a_finished_one(short_lesson, tmp_path):
+    process = begun_run(short_lesson, tmp_path / "run")
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-    assert list(folder.glob("figures/*.png")), "it was killed half way, not before"
-    assert not (folder / "metrics.json").exists()
+    assert short_lesson.is_file(), "it was killed half way, not before"
+    assert (tmp_path / "run").is_dir() and not (tmp_path / "run" / "metrics.json").exists()
 
 
-def test_parameters_from_file_and_command_line(tmp_path):
-    (tmp_path / "p.yaml").write_text("lr: 1e-3\nepochs: 2\nseed: 5\n")  # YAML reads 1e-3 as text
+def test_parameters_from_file_and_command_line(short_lesson, tmp_path):
+    (tmp_path / "p.yaml").write_text("wait: 1e-1\nvalue: 2\nseed: 5\n")  # YAML reads 1e-1 as text
     folder = tmp_path / "run"
-    done = ecgnb("run", "1", "--profile", "smoke", "-f", tmp_path / "p.yaml", "-p", "epochs=1", "--output-dir", folder)
+    done = ecgnb("run", "90", "-f", tmp_path / "p.yaml", "-p", "value=4", "--output-dir", folder)
     assert done.returncode == 0, done.stderr
-    for name in ("executed.ipynb", "executed.html", "figures", "metrics.json"):
+    for name in ("executed.ipynb", "executed.html", "metrics.json"):
         assert str(folder / name) in done.stdout and (folder / name).exists()
-    assert "SYNTHETIC" in done.stdout and "auroc" in done.stdout
+    assert (folder / "SUMMARY.txt").read_text() in done.stdout
     record = json.loads((folder / "metrics.json").read_text())
-    assert (record["parameters"]["lr"], record["parameters"]["epochs"], record["seed"]) == (0.001, 1, 5)
-    again = ecgnb("run", "01", "--profile", "smoke", "--output-dir", folder)
-    assert_one_line_error(again, 1, "already holds a finished run")
+    assert (record["parameters"]["wait"], record["parameters"]["value"], record["seed"]) == (0.1, 4, 5)
+    assert_one_line_error(ecgnb("run", "90", "--output-dir", folder), 1, "already holds a finished run")
 
 
 # Recordings of one's own

@@ -29,35 +29,28 @@ def test_a_blank_answer_is_told_from_others():
         answered(strict=..., fine=1, own=...)
 
 
-def errors(made, folder):
-    """Execute the notebook in smoke size, whatever fails; return the error of each cell that has one."""
-    (parameters,) = [cell for cell in made.cells if "parameters" in cell.metadata.get("tags", [])]
-    parameters.source = 'profile = "smoke"'
-    client = NotebookClient(made, timeout=300, allow_errors=True, resources={"metadata": {"path": str(folder)}})
-    client.execute()
-    found = []
-    for cell in made.cells:
-        found += [f"{out.ename}: {out.evalue}" for out in cell.get("outputs", []) if out.output_type == "error"]
-    return found
-
-
 def test_the_blank_form_fails_at_each_check_and_the_solved_form_at_none(tmp_path, monkeypatch):
+    """Lesson 01's, as a student runs it: blank, then solved, then wrong. (Those of all lessons: test_notebooks.)"""
     monkeypatch.setenv("ECGNB_RUNS_DIR", str(tmp_path))
-    blank = nbformat.read(path(lessons()[0]), as_version=4)
-    assert [error.partition(" a value")[0] for error in errors(blank, tmp_path)] == [
+    made = nbformat.read(path(lessons()[0]), as_version=4)
+    made.cells[1].source = 'profile = "smoke"'
+    made.cells += notebook(lessons()[0], solved=True).cells[3:]
+    blunder = "strict = val_errors.max()\nsquared = squared.mean()\nown = own[:1]"
+    checks = [exercise.checking for exercise in exercises(lessons()[0])]
+    made.cells += map(nbformat.v4.new_code_cell, [blunder, *checks])
+    client = NotebookClient(made, timeout=300, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute()
+    outputs = [output for cell in made.cells for output in cell.get("outputs", [])]
+    errors = [f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error"]
+    assert [error.partition(" a value")[0] for error in errors[:3]] == [
         f"NotSolvedError: not solved yet: give {name}" for name in ("strict", "squared", "own")
     ]
-    solved = notebook(lessons()[0], solved=True)
-    blunder = nbformat.v4.new_code_cell("strict = val_errors.max()\nsquared = squared.mean()\nown = own[:1]")
-    checks = [exercise.checking for exercise in exercises(lessons()[0])]
-    solved.cells += [blunder, *map(nbformat.v4.new_code_cell, checks)]
-    found = errors(solved, tmp_path)
-    assert len(found) == 3, found
-    assert found[0].startswith("AssertionError: 0 of") and "validation normals lie above strict" in found[0]
-    assert found[1].startswith("AssertionError: one score a beat is")
-    assert found[2].startswith("AssertionError: own must return what it was given")
-    assert sum("right" in output.get("text", "") for cell in solved.cells for output in cell.get("outputs", [])) == 3
-    assert "SYNTHETIC DATA" in str(solved.cells[2].outputs)
+    assert len(errors) == 6, errors
+    assert errors[3].startswith("AssertionError: 0 of") and "validation normals lie above strict" in errors[3]
+    assert errors[4].startswith("AssertionError: one score a beat is")
+    assert errors[5].startswith("AssertionError: own must return what it was given")
+    assert sum("right" in output.get("text", "") for output in outputs) == 3
+    assert "SYNTHETIC DATA" in str(made.cells[2].outputs)
 
 
 def test_papermill_can_choose_the_size():

@@ -14,7 +14,7 @@ from torch import nn
 from ecgnb import authoring, classification, models
 from ecgnb.datasets import DS2, load_mitdb
 from ecgnb.errors import ModelError, UsageError
-from ecgnb.lessons import find
+from ecgnb.lessons import find, results_path
 from ecgnb.losses import DualLoss
 from ecgnb.training import fit, predict, set_seed
 
@@ -218,7 +218,7 @@ def test_pretrained_weights():
 def test_pretrained_weights_do_what_their_card_says(real_mitdb):
     card = (files("ecgnb.models") / "weights" / "cnn_lstm.md").read_text()
     assert authoring.model_card(find("02")) == card, "run: make weights"
-    recorded = json.loads(authoring.results_path(find("02"), "default").read_text())["metrics"]["splits"]["patient"]
+    recorded = json.loads(results_path(find("02"), "default").read_text())["metrics"]["splits"]["patient"]
     assert max(recorded["per_class"][name]["recall"] for name in "SF") < 0.5, (
         "it misses most S and F beats, says the card"
     )

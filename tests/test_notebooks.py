@@ -28,6 +28,7 @@ from ecgnb.lessons import (
     lessons,
     parameters,
     profile_parameters,
+    results_path,
 )
 from ecgnb.run_folders import is_finished, read_metrics
 
@@ -50,7 +51,7 @@ def test_freshness(lesson):
     committed = nbformat.read(lesson.notebook, as_version=4)
     nbformat.validate(committed)
     assert all(cell.execution_count for cell in committed.cells if cell.cell_type == "code")
-    recorded = read_json(authoring.results_path(lesson, "default"))
+    recorded = read_json(results_path(lesson, "default"))
     assert recorded.pop("code_sha256") == authoring.code_sha256(jupytext.read(lesson.script))
     assert authoring.committed_record(lesson) == recorded
     assert authoring.committed_record(lesson)["data"]["source"] == "real"
@@ -174,7 +175,7 @@ def test_values_of_another_type_are_refused(name, value):
 
 def test_what_lesson_01_says_of_its_search():
     """The default is not worse than the best setting by more than the spread, and no step between rows is larger."""
-    full = read_json(authoring.results_path(LESSONS[0], "full"))
+    full = read_json(results_path(LESSONS[0], "full"))
     assert full["code_sha256"] == authoring.code_sha256(jupytext.read(LESSONS[0].script)), "run: make full"
     rows = full["metrics"]["search"]
     defaults = {name: parameter.default for name, parameter in parameters(LESSONS[0]).items()}
@@ -189,7 +190,7 @@ def test_what_lesson_01_says_of_its_search():
 
 def test_what_lesson_02_says_of_its_search():
     """Eight epochs are ahead of the default four by less than the spread."""
-    full = read_json(authoring.results_path(LESSONS[1], "full"))
+    full = read_json(results_path(LESSONS[1], "full"))
     assert full["code_sha256"] == authoring.code_sha256(jupytext.read(LESSONS[1].script)), "run: make full"
     rows = full["metrics"]["search"]
     defaults = {name: parameter.default for name, parameter in parameters(LESSONS[1]).items()}
@@ -202,7 +203,7 @@ def test_what_lesson_02_says_of_its_search():
 @pytest.mark.parametrize("profile", ["default", "full"])
 def test_what_lesson_03_says(profile):
     """Its prose is written without numbers; here they are, for both runs that are recorded."""
-    run = read_json(authoring.results_path(LESSONS[2], profile))
+    run = read_json(results_path(LESSONS[2], profile))
     assert run["code_sha256"] == authoring.code_sha256(jupytext.read(LESSONS[2].script)), "run: make full"
     found = run["metrics"]
     assert found["pca_reconstruction_mse"] < found["reconstruction_mse"] / 5, "components draw better, not close"
@@ -234,7 +235,7 @@ def test_what_lesson_03_says(profile):
     assert large["macro_f1"] < small["macro_f1"]
     splits = found["splits"]
     assert splits["hybrid"]["reconstruction_mse"] < 0.55 * splits["patient-wise"]["reconstruction_mse"], "by half"
-    default = read_json(authoring.results_path(LESSONS[2], "default"))["metrics"]
+    default = read_json(results_path(LESSONS[2], "default"))["metrics"]
     if profile == "full":
         assert found["reconstruction_mse"] < 0.6 * default["reconstruction_mse"], "about half"
         assert found["macro_f1"] <= default["macro_f1"], "no higher"
@@ -242,7 +243,7 @@ def test_what_lesson_03_says(profile):
 
 def test_what_lesson_04_says():
     """Its prose is written without numbers; here they are."""
-    run = read_json(authoring.results_path(LESSONS[3], "default"))
+    run = read_json(results_path(LESSONS[3], "default"))
     assert run["code_sha256"] == authoring.code_sha256(jupytext.read(LESSONS[3].script)), "run: make notebooks"
     found = run["metrics"]
     models, usual = found["models"], found["usual"]
@@ -268,7 +269,7 @@ def test_what_lesson_04_says():
     assert max(mean["averages over time"], mean["not disturbed"]) < mean["as it is"] < mean["stride of two"]
     assert mean["separable"] >= mean["as it is"] and separable["parameters"] < 0.42 * ours["parameters"]
     assert separable["latency_ms_p50"] > 1.8 * ours["latency_ms_p50"] and wider["macs"] == 2 * ours["macs"]
-    full = read_json(authoring.results_path(LESSONS[3], "full"))
+    full = read_json(results_path(LESSONS[3], "full"))
     assert full["code_sha256"] == run["code_sha256"], "run: make full LESSON=04"
     assert full["parameters"]["minutes"] == 1.5 and full["metrics"]["smallest_minus_best_interval"][0] > 0, "on top"
     assert (
@@ -284,7 +285,7 @@ def test_what_lesson_04_says():
 @pytest.mark.parametrize("profile", ["default", "full"])
 def test_what_lesson_05_says(profile):
     """Its prose is written without numbers; here they are."""
-    run = read_json(authoring.results_path(LESSONS[4], profile))
+    run = read_json(results_path(LESSONS[4], profile))
     assert run["code_sha256"] == authoring.code_sha256(jupytext.read(LESSONS[4].script)), "run: make full LESSON=05"
     found = run["metrics"]
     base, ours = found["baselines"]["half of the highest"], found["detectors"]["slope"]
@@ -334,7 +335,7 @@ def test_smoke_run(smoke):
     assert len(figures) >= 5 and min(figure.stat().st_size for figure in figures) > 3000
     record = read_metrics(folder)
     assert record["data"]["source"] == "synthetic"
-    recorded = read_json(authoring.results_path(lesson, "default"))
+    recorded = read_json(results_path(lesson, "default"))
     assert set(record["metrics"]) == set(recorded["metrics"]), "a smoke run measures what a real one measures"
     page = (folder / "executed.html").read_text()
     assert "SYNTHETIC DATA" in page and 'alt="' in page

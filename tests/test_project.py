@@ -20,7 +20,9 @@ def bounds(requirements):
 
 def test_environment_yml_has_the_bounds_of_pyproject():
     extras = PROJECT["optional-dependencies"]
-    wanted = PROJECT["dependencies"] + extras["notebooks"] + extras["export"] + extras["app"]
+    wanted = PROJECT["dependencies"] + [
+        text for name in ("notebooks", "export", "sweep", "app") for text in extras[name]
+    ]
     wanted = [re.sub(r"^[a-z-]+", lambda name: CONDA_NAMES.get(name.group(), name.group()), text) for text in wanted]
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     pip = next(entry["pip"] for entry in listed if isinstance(entry, dict))

@@ -4,8 +4,7 @@ import json
 
 from conftest import run_on_real_data
 
-from ecgnb import authoring
-from ecgnb.lessons import find
+from ecgnb.lessons import find, results_path
 
 
 def test_lesson_03_with_a_small_network(real_mitdb, tmp_path):
@@ -17,5 +16,5 @@ def test_lesson_03_with_a_small_network(real_mitdb, tmp_path):
     assert metrics["adaptation_macro_f1"] > 0.1 and committed["adaptation_macro_f1"] > 0.1, "five minutes help"
     assert metrics["pca_reconstruction_mse"] < metrics["reconstruction_mse"] / 5, "components draw better"
     assert metrics["names_the_patient"]["network"] > 0.6, "the latent vector names the patient"
-    full = json.loads(authoring.results_path(find("03"), "full").read_text())["metrics"]
+    full = json.loads(results_path(find("03"), "full").read_text())["metrics"]
     assert full["beat_wise_accuracy"] >= 0.98 and full["beat_wise_reconstruction_mse"] <= 0.005

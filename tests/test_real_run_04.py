@@ -4,8 +4,7 @@ import json
 
 from conftest import run_on_real_data
 
-from ecgnb import authoring
-from ecgnb.lessons import find
+from ecgnb.lessons import find, results_path
 
 
 def test_lesson_04_with_the_two_smallest(real_mitdb, tmp_path):
@@ -23,5 +22,5 @@ def test_lesson_04_with_the_two_smallest(real_mitdb, tmp_path):
     assert report["macro_f1"] == metrics["models"]["lite_ecgnet"]["macro_f1"] and report["data"]["source"] == "real"
     counts = [sum(row.values()) for row in report["confusion"].values()]
     assert counts == [row["support"] for row in report["per_class"].values()]
-    full = json.loads(authoring.results_path(find("04"), "full").read_text())["metrics"]
+    full = json.loads(results_path(find("04"), "full").read_text())["metrics"]
     assert full["best_macro_f1"] >= 0.95

@@ -2,8 +2,7 @@
 
 import json
 
-from ecgnb import authoring
-from ecgnb.lessons import execute, find
+from ecgnb.lessons import execute, find, results_path
 from ecgnb.run_folders import read_metrics
 
 
@@ -18,5 +17,5 @@ def test_lesson_05_on_some_recordings(real_mitdb, tmp_path):
     assert found["int8_agreement"] > 0.97 and abs(found["int8_macro_f1_change"]) < 0.05
     assert found["accuracy_of_classified"] > found["accuracy_of_all"]
     assert (tmp_path / "run" / "beats.csv").read_text().count("\n") > 50
-    committed = json.loads(authoring.results_path(find("05"), "default").read_text())["metrics"]
+    committed = json.loads(results_path(find("05"), "default").read_text())["metrics"]
     assert found["wrong_on_ds1"]["slope"] == committed["wrong_on_ds1"]["slope"], "on the same recordings"

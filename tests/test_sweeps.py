@@ -10,52 +10,20 @@ import time
 
 import pandas as pd
 import pytest
+from conftest import ROOT, ecgnb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecgnb.cli import main
 from ecgnb.cluster import run_sweep
 from ecgnb.errors import EcgnbError, RunError, UsageError
 from ecgnb.results import collect
 from ecgnb.run_folders import is_finished
 from ecgnb.sweeps import claim, read_sweep
 
-SHORT_LESSON = """
-# %% [markdown]
-# # A lesson of one cell
-
-# %% tags=["parameters"]
-value: int = 1  # a number that it doubles [0, 1000000]
-wait: float = 0.0  # seconds that it takes
-seed: int = 0  # of nothing
-output_dir: str = ""  # folder to fill
-
-# %%
-import json, os, time
-from pathlib import Path
-
-with open(Path(os.environ["BEGUN"]), "a") as begun:
-    begun.write(f"{value}\\n")
-time.sleep(wait)
-assert value != 13, "thirteen is not for us"
-if value == 666:
-    os.kill(os.getppid(), 9)
-threads = os.environ["OMP_NUM_THREADS"]
-record = dict(lesson="90", parameters=dict(value=value, wait=wait, seed=seed, output_dir=output_dir),
-              data=dict(name="none", source="synthetic", sha256={}), metrics=dict(double=2.0 * value, text="no number"),
-              seconds=dict(train=0.0, total=wait), seed=seed, device=f"{threads} threads")
-(Path(output_dir) / "SUMMARY.txt").write_text("done")
-(Path(output_dir) / "metrics.json.pending").write_text(json.dumps(record))
-"""
-
 
 @pytest.fixture
-def short(tmp_path, monkeypatch):
-    """A folder with a lesson that takes as long as it is told, and a function that writes sweeps of it."""
-    (tmp_path / "lessons").mkdir()
-    (tmp_path / "lessons" / "90_short.py").write_text(SHORT_LESSON)
-    monkeypatch.setenv("ECGNB_LESSONS_DIR", str(tmp_path / "lessons"))
-    monkeypatch.setenv("BEGUN", str(tmp_path / "begun"))
+def short(short_lesson, tmp_path):
+    """A function that writes sweeps of the short lesson."""
 
     def write(text):
         (tmp_path / "sweep.yaml").write_text('lesson: "90"\n' + text)
@@ -167,22 +135,16 @@ def test_a_folder_belongs_to_one_sweep(tmp_path):
         claim(tmp_path / "out", one)
 
 
-def ecgnb(monkeypatch, *arguments):
-    """Call the command in this process; return its exit code."""
-    monkeypatch.setattr(sys, "argv", ["ecgnb", *map(str, arguments)])
-    with pytest.raises(SystemExit) as end:
-        main()
-    return end.value.code or 0
-
-
-def test_a_sweep_on_this_machine(short, tmp_path, monkeypatch, capfd):
+def test_a_sweep_on_this_machine(short, tmp_path):
     """Jobs run, a failed one is retried and reported and the rest goes on; a second call does what is left."""
     folder, begun = tmp_path / "out", tmp_path / "begun"
     file = short("parameters: {wait: 0.1}\ngrid: {value: [7, 13], seed: [0, 1]}")
-    assert ecgnb(monkeypatch, "sweep", file, "--output-dir", folder, "--dry-run") == 0
-    assert len(re.findall(r"value-\d+_seed-\d_\w+\tto do", capfd.readouterr().out)) == 4 and not folder.exists()
-    assert ecgnb(monkeypatch, "sweep", file, "--output-dir", folder, "--workers", 2, "--threads", 3) == 1
-    out, errors = capfd.readouterr()
+    done = ecgnb("sweep", file, "--output-dir", folder, "--dry-run")
+    assert done.returncode == 0 and not folder.exists()
+    assert len(re.findall(r"value-\d+_seed-\d_\w+\tto do", done.stdout)) == 4
+    done = ecgnb("sweep", file, "--output-dir", folder, "--workers", 2, "--threads", 3)
+    assert done.returncode == 1
+    out, errors = done.stdout, done.stderr
     assert "2 jobs done, 0 were there already, 2 failed" in out and "results.parquet" in out
     assert re.search(r"dashboard: http://127\.0\.0\.1:\d+/status", errors)
     assert "failed: value-13_seed-0" in errors and "thirteen is not for us" in errors
@@ -197,9 +159,9 @@ def test_a_sweep_on_this_machine(short, tmp_path, monkeypatch, capfd):
     assert (folder / "results.png").stat().st_size > 5000
     assert not (folder / ".partial").exists()
     begun.unlink()
-    assert ecgnb(monkeypatch, "sweep", short("parameters: {wait: 0.1}\ngrid: {value: [7, 13, 8], seed: [0, 1]}"),
-                 "--output-dir", folder) == 1  # fmt: skip
-    assert "2 jobs done, 2 were there already, 2 failed" in capfd.readouterr().out
+    grown = short("parameters: {wait: 0.1}\ngrid: {value: [7, 13, 8], seed: [0, 1]}")
+    done = ecgnb("sweep", grown, "--output-dir", folder)
+    assert done.returncode == 1 and "2 jobs done, 2 were there already, 2 failed" in done.stdout
     assert sorted(set(begun.read_text().split())) == ["13", "8"], "none is done again"
     assert len(collect(folder)) == 4
 
@@ -289,7 +251,7 @@ def test_twelve_jobs_on_a_cluster_that_loses_a_worker(short, cluster, tmp_path):
     assert len(begun) in (12, 13), "at most the job that the dead worker had was begun again"
 
 
-def test_results_of_any_folder(short, tmp_path, monkeypatch, capsys):
+def test_results_of_any_folder(tmp_path):
     with pytest.raises(RunError, match="is no folder"):
         collect(tmp_path / "none")
     with pytest.raises(RunError, match="holds no finished run"):
@@ -311,13 +273,28 @@ def test_results_of_any_folder(short, tmp_path, monkeypatch, capsys):
         "seconds",
         "seconds",
     ]
-    monkeypatch.setattr(sys, "argv", ["ecgnb", "results", str(tmp_path / "runs")])
-    assert ecgnb(monkeypatch, "results", tmp_path / "runs") == 0
-    assert "0/deep\t00\treal\t0\t0.9\t2" in capsys.readouterr().out
+    done = ecgnb("results", tmp_path / "runs")
+    assert done.returncode == 0 and "0/deep\t00\treal\t0\t0.9\t2" in done.stdout
     for name in ("t.csv", "t.parquet"):
-        assert ecgnb(monkeypatch, "results", tmp_path / "runs", "-o", tmp_path / name) == 0
+        assert ecgnb("results", tmp_path / "runs", "-o", tmp_path / name).returncode == 0
     assert len(pd.read_csv(tmp_path / "t.csv")) == len(pd.read_parquet(tmp_path / "t.parquet")) == 2
-    assert ecgnb(monkeypatch, "results", tmp_path / "runs", "-o", tmp_path / "t.xls") == 2
+    assert ecgnb("results", tmp_path / "runs", "-o", tmp_path / "t.xls").returncode == 2
     (tmp_path / "runs" / "0" / "deep" / "metrics.json").write_text("{")
     with pytest.raises(EcgnbError, match="damaged"):
         collect(tmp_path / "runs")
+
+
+def test_what_the_page_on_sweeps_says():
+    """Its prose is written without numbers; here they are."""
+    runs = pd.read_csv(ROOT / "notebooks" / "results" / "03_alpha_beta.csv", dtype={"lesson": str})
+    sweep = read_sweep(ROOT / "notebooks" / "sweeps" / "03_alpha_beta.yaml")
+    assert set(runs["run"]) == {job.name for job in sweep.jobs} and set(runs["source"]) == {"real"}
+    cells = runs.groupby(["parameters.alpha", "parameters.beta"])
+    drawing, naming = cells["metrics.reconstruction_mse"].mean(), cells["metrics.macro_f1"]
+    for alpha in (0.1, 1.0):
+        row = drawing.loc[alpha]
+        assert row.is_monotonic_increasing and row.iloc[-1] > 3 * row.iloc[0], "severalfold"
+    for one, other in (((0.1, 0.1), (1.0, 1.0)), ((0.1, 1.0), (1.0, 10.0))):
+        assert 0.8 < drawing[one] / drawing[other] < 1.25, "the ratio matters, the size little"
+    within = (naming.max() - naming.min()).max()
+    assert naming.mean().max() - naming.mean().min() < within, "seeds differ by as much as pairs"
