@@ -14,7 +14,7 @@ from ecgnb.cluster import connect, submitted, write_results
 from ecgnb.lessons import find, profile_parameters
 from ecgnb.sweeps import read_sweep
 
-N_JOBS = 8
+N_JOBS = 4
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "ECGNB_HEADLESS": "1"}
 BARE = """
 import sys, jupytext, papermill, nbformat, json

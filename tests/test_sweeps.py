@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from conftest import ROOT, ecgnb
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from ecgnb.cluster import run_sweep
 from ecgnb.errors import EcgnbError, RunError, UsageError
-from ecgnb.results import collect
+from ecgnb.results import collect, plot
 from ecgnb.run_folders import is_finished
 from ecgnb.sweeps import claim, read_sweep
 
@@ -282,6 +283,21 @@ def test_results_of_any_folder(tmp_path):
     (tmp_path / "runs" / "0" / "deep" / "metrics.json").write_text("{")
     with pytest.raises(EcgnbError, match="damaged"):
         collect(tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("swept", "lines"), [(["seed"], 1), (["value"], 1), (["value", "kind"], 2), (["value", "kind", "seed"], 2), ([], 1)]
+)
+def test_the_figure_of_a_sweep(swept, lines):
+    rows = [{"parameters.value": v, "parameters.kind": k, "parameters.seed": s, "seed": s, "metrics.auroc": v + s / 9}
+            for v in (1, 2) for k in "ab" for s in (0, 1)]  # fmt: skip
+    figure = plot(pd.DataFrame(rows).assign(lesson="90", source="synthetic"), swept, "auroc")
+    (axis,) = figure.axes
+    assert axis.get_ylabel() == "auroc" and axis.get_xlabel() == (swept[0] if swept else "")
+    assert figure.get_suptitle() == "SYNTHETIC DATA" and "8 runs of lesson 90" in axis.get_title()
+    legend = axis.get_legend()
+    assert (len(legend.get_texts()) if legend else 1) == lines
+    plt.close(figure)
 
 
 def test_what_the_page_on_sweeps_says():
