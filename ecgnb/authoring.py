@@ -8,7 +8,6 @@ with the package are those of the recorded default run, and their model card is 
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import re
@@ -24,18 +23,12 @@ from jupytext.combine import combine_inputs_with_outputs
 from ecgnb import exercises, sections
 from ecgnb.display import source_text
 from ecgnb.errors import EcgnbError, RunError, UsageError
-from ecgnb.lessons import PROFILES, Lesson, execute, find, lessons, parameters, results_path
+from ecgnb.lessons import PROFILES, Lesson, code_sha256, execute, find, lessons, parameters, results_path
 from ecgnb.paths import checkout, runs_dir
 from ecgnb.run_folders import read_metrics, write_atomically
 
 WORDS_PER_MINUTE = 130  # slow: a lesson is read beside its code and figures
 PRETRAINED = {"02": ("cnn_lstm", "patient_wise_model.pth")}  # by lesson: name of the weights, file in its run's folder
-
-
-def code_sha256(notebook: Any) -> str:
-    """Return the SHA-256 of a notebook's code cells, in order."""
-    code = "\0".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    return hashlib.sha256(code.encode()).hexdigest()
 
 
 def stale_because(lesson: Lesson) -> str:

@@ -117,14 +117,14 @@ def sweep(
     from ecgnb.run_folders import is_finished
     from ecgnb.sweeps import read_sweep
 
-    if not find_spec("distributed"):
-        raise UsageError("a sweep needs Dask; get it with: pip install 'ecgnb[sweep]', or: make lab")
     asked = read_sweep(file, confirm=lambda n_jobs: yes or _confirmed(f"{file} makes {n_jobs:,} jobs. Go on?"))
-    folder = output_dir or runs_dir() / "sweeps" / file.stem
+    folder = (output_dir or runs_dir() / "sweeps" / file.stem).expanduser()
     if dry_run:
         rows = [(job.name, "done" if is_finished(folder / job.name) else "to do") for job in asked.jobs]
         _print(("job", "state"), rows)
         return
+    if not find_spec("distributed"):
+        raise UsageError("a sweep needs Dask; get it with: pip install 'ecgnb[sweep]', or: make lab")
     from ecgnb.cluster import run_sweep
 
     with tqdm(total=len(asked.jobs), unit="job", desc="sweep", disable=not sys.stderr.isatty()) as bar:
@@ -139,9 +139,11 @@ def sweep(
             n_done = sum(is_finished(folder / job.name) for job in asked.jobs)
             raise RunError(f"interrupted; {n_done} of {len(asked.jobs)} jobs are done and kept: call again") from None
     typer.echo(f"{outcome.done} jobs done, {outcome.skipped} were there already, {len(outcome.failed)} failed")
-    if len(outcome.failed) < len(asked.jobs):
-        for what, name in (("table", "results.csv"), ("as Parquet", "results.parquet"), ("figure", "results.png")):
+    for what, name in (("table", "results.csv"), ("as Parquet", "results.parquet"), ("figure", "results.png")):
+        if (folder / name).is_file():
             typer.echo(f"{what + ':':<12}{folder / name}")
+    if outcome.synthetic:
+        typer.echo(f"{outcome.synthetic} of them ran on SYNTHETIC data: their numbers say nothing about hearts")
     if outcome.failed:
         raise RunError(f"{len(outcome.failed)} of {len(asked.jobs)} jobs failed; what they did: {folder / 'failed'}")
 
@@ -171,11 +173,22 @@ def results(
         raise UsageError(f"{output} cannot be written: the folder {output.parent} does not exist")
     found = collect(folder)
     if output is None:
-        main = next((name for name in (f"metrics.{name}" for name in MAIN) if name in found), found.columns[-1])
-        header = ("run", "lesson", "source", "seed", main, "seconds.total")
-        _print(header, [tuple(map(_short, row)) for row in found[list(header)].itertuples(index=False)])
+        metrics = [f"metrics.{name}" for name in MAIN if f"metrics.{name}" in found]
+        rows = []
+        for row in found.to_dict("records"):
+            main = next((name for name in metrics if row[name] == row[name]), None)  # a lesson lacks others' metrics
+            metric = ("", "") if main is None else (main.removeprefix("metrics."), _short(row[main]))
+            rows.append(
+                (row["run"], row["lesson"], row["source"], _short(row["seed"]), *metric, _short(row["seconds.total"]))
+            )
+        _print(("run", "lesson", "source", "seed", "metric", "value", "seconds"), rows)
         return
-    found.to_csv(output, index=False) if output.suffix == ".csv" else found.to_parquet(output, index=False)
+    try:
+        found.to_csv(output, index=False) if output.suffix == ".csv" else found.to_parquet(output, index=False)
+    except ImportError:
+        raise UsageError(
+            "a .parquet file needs pyarrow; get it with: pip install 'ecgnb[sweep]', or write .csv"
+        ) from None
     typer.echo(f"{output}: {len(found)} runs, {len(found.columns)} columns")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
 import socket
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
@@ -16,7 +17,9 @@ from typing import Any
 
 import dask
 import matplotlib.pyplot as plt
+from dask.system import CPU_COUNT
 from distributed import Client, KilledWorker, LocalCluster, as_completed
+from filelock import FileLock, Timeout
 
 from ecgnb.errors import EcgnbError, RunError
 from ecgnb.lessons import environment, execute, find
@@ -25,6 +28,7 @@ from ecgnb.run_folders import is_finished
 from ecgnb.sweeps import Sweep, claim
 
 RETRIES = 1  # of a job that failed; one whose worker died is begun again up to three times
+ONE_AT_A_TIME = threading.Lock()  # a run changes its process's environment, and a worker may have several threads
 ANSWER_WITHIN = 10  # seconds that a scheduler has
 # Dask looks at itself many times a second, which took 17 % of one core; for jobs of minutes, now and then will do.
 NOW_AND_THEN = {
@@ -32,16 +36,21 @@ NOW_AND_THEN = {
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.worker.memory.monitor-interval": "10s",
+    "distributed.scheduler.worker-saturation": 1.0,  # no job waits at a worker, or it would be blamed for its death
 }
 
 
 @dataclass
 class Outcome:
-    """What became of a sweep: how many jobs were there already, how many were done now, what each failed one said."""
+    """What became of a sweep: how many jobs were there already, how many were done now, what each failed one said.
+
+    ``synthetic`` is how many of all that are done ran on synthetic data.
+    """
 
     skipped: int
     done: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    synthetic: int = 0
 
 
 def run_sweep(
@@ -76,22 +85,41 @@ def run_sweep(
     Raises
     ------
     RunError
-        Where the folder belongs to another sweep, or the scheduler does not answer within ten seconds or goes away.
+        Where the folder belongs to another sweep, or is at work already, or the scheduler does not answer within ten
+        seconds or goes away.
     """
     folder = folder.expanduser().resolve()
     claim(folder, sweep)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            return _run(sweep, folder, scheduler, workers or max(1, CPU_COUNT // threads), threads, tell, progress)
+    except Timeout:
+        raise RunError(f"another sweep is at work in {folder}; wait for it, or give another --output-dir") from None
+
+
+def _run(
+    sweep: Sweep,
+    folder: Path,
+    scheduler: str,
+    workers: int,
+    threads: int,
+    tell: Callable[[str], Any],
+    progress: Callable[[], Any],
+) -> Outcome:
     waiting = [job for job in sweep.jobs if not is_finished(folder / job.name)]
     outcome = Outcome(skipped=len(sweep.jobs) - len(waiting))
     try:
         if waiting:
-            n_workers = min(workers or max(1, (os.cpu_count() or 1) // threads), len(waiting))
-            with connect(scheduler, n_workers) as client:
-                tell(f"dashboard: {client.dashboard_link}")
+            with connect(scheduler, min(workers, len(waiting))) as client:
+                with contextlib.suppress(KeyError):  # a scheduler may have none
+                    tell(f"dashboard: {client.dashboard_link}")
                 if not client.scheduler_info(n_workers=-1)["workers"]:
                     tell("the scheduler has no workers yet; the jobs wait for some")
                 common = (sweep.lesson.number, sweep.profile, str(folder), threads)
                 calls = {job.name: (*common, job.name, job.parameters) for job in waiting}
                 for name, fault in submitted(client, run_job, calls):
+                    if not fault and not _arrives(folder / name):
+                        fault = f"its worker says it is done, and {folder} does not hold it: is the folder shared?"
                     outcome.done += not fault
                     if fault:
                         outcome.failed[name] = fault
@@ -99,8 +127,17 @@ def run_sweep(
                     progress()
             shutil.rmtree(folder / ".partial", ignore_errors=True)
     finally:  # Ctrl-C, too, leaves a table of what is done
-        write_results(sweep, folder)
+        outcome.synthetic = write_results(sweep, folder)
     return outcome
+
+
+def _arrives(place: Path) -> bool:
+    """Say whether a run is there; a network's file system may take some seconds to show it."""
+    for _ in range(20):
+        if is_finished(place):
+            return True
+        time.sleep(0.5)
+    return False
 
 
 @contextlib.contextmanager
@@ -170,17 +207,18 @@ def run_job(number: str, profile: str, folder: str, threads: int, name: str, par
     if is_finished(place):
         return
     partial = place.parent / ".partial" / f"{name}-{uuid.uuid4().hex[:8]}"
+    failed = place.parent / "failed" / name
     try:
         # Dask tells its workers to give back freed memory at once; tensors freed and made anew then cost a third more.
-        with environment(OMP_NUM_THREADS=str(threads), MALLOC_TRIM_THRESHOLD_=None):
+        with ONE_AT_A_TIME, environment(OMP_NUM_THREADS=str(threads), MALLOC_TRIM_THRESHOLD_=None):
             execute(find(number), parameters, profile=profile, output_dir=partial)
-    except EcgnbError:
-        failed = place.parent / "failed" / name
+    except Exception as fault:
         shutil.rmtree(failed, ignore_errors=True)
-        failed.parent.mkdir(exist_ok=True)
-        partial.rename(failed)
-        raise
-    shutil.rmtree(place.parent / "failed" / name, ignore_errors=True)
+        if partial.is_dir():
+            failed.parent.mkdir(exist_ok=True)
+            partial.rename(failed)
+        raise RunError(_said(fault).replace(str(partial), str(failed))) from None
+    shutil.rmtree(failed, ignore_errors=True)
     try:
         partial.rename(place)
     except OSError:
@@ -189,15 +227,17 @@ def run_job(number: str, profile: str, folder: str, threads: int, name: str, par
         shutil.rmtree(partial)
 
 
-def write_results(sweep: Sweep, folder: Path) -> None:
-    """Write table and figure of the jobs that are done, in the order of the sweep; nothing where none is."""
+def write_results(sweep: Sweep, folder: Path) -> int:
+    """Write table and figure of the jobs that are done, in the order of the sweep; return how many are synthetic."""
     done = [folder / job.name for job in sweep.jobs if is_finished(folder / job.name)]
     if not done:
-        return
+        return 0
     found = table(done, folder)
     found.to_csv(folder / "results.csv", index=False)
     found.to_parquet(folder / "results.parquet", index=False)
     measured = [name.removeprefix("metrics.") for name in map(str, found) if name.startswith("metrics.")]
-    figure = plot(found, sweep.swept, sweep.metric or measured[0])
-    figure.savefig(folder / "results.png")
-    plt.close(figure)
+    if measured:
+        figure = plot(found, sweep.swept, sweep.metric if sweep.metric in measured else measured[0])
+        figure.savefig(folder / "results.png")
+        plt.close(figure)
+    return int((found["source"] == "synthetic").sum())

@@ -21,7 +21,7 @@ from IPython.utils.capture import capture_output
 from tqdm.auto import tqdm
 
 from ecgnb.errors import EcgnbError, RunError
-from ecgnb.lessons import Lesson, check_parameters, find, profile_parameters, results_path
+from ecgnb.lessons import Lesson, check_parameters, code_sha256, find, profile_parameters, results_path
 
 FOLD = r"<details><summary>{}</summary>\n\n```python\n(.*?)```.*?</details>\n?"
 SOLUTION = re.compile(FOLD.format("A solution"), re.DOTALL)
@@ -91,7 +91,7 @@ def notebook(lesson: Lesson, *, solved: bool = False) -> nbformat.NotebookNode:
     head = (
         f"# Exercises to lesson {lesson.number}\n\n[{lesson.title}](../{lesson.notebook.name})\n\n"
         "Written from the lesson by `make notebooks`. Each task has a cell for your answer and a cell that checks it. "
-        "Worked solutions are in the lesson, folded away.\n\n"
+        "Worked solutions are in the lesson, folded away. Save your answers under another name.\n\n"
         f"First the lesson is run, so that its variables are at hand{minutes}. The profile `smoke` is a matter of "
         "seconds, on synthetic data: enough to find out whether your code runs.\n\n"
         "For learning and research, not for diagnosis."
@@ -113,6 +113,7 @@ def notebook(lesson: Lesson, *, solved: bool = False) -> nbformat.NotebookNode:
     made = nbformat.v4.new_notebook(cells=cells)
     made.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     made.metadata["language_info"] = {"name": "python"}
+    made.metadata["ecgnb"] = {"code_sha256": code_sha256(made)}
     return made
 
 
@@ -168,9 +169,19 @@ def answered(**answers: Any) -> None:
 
 
 def update(lesson: Lesson) -> None:
-    """Write the blank notebook of a lesson's exercises where it changed."""
+    """Write the blank notebook of a lesson's exercises where it changed.
+
+    Raises
+    ------
+    RunError
+        Where somebody has worked in the one that is there.
+    """
     text = nbformat.writes(notebook(lesson)) + "\n"
     target = path(lesson)
+    if target.is_file():
+        there = nbformat.read(target, as_version=4)
+        if there.metadata.get("ecgnb", {}).get("code_sha256", "") != code_sha256(there):
+            raise RunError(f"{target} holds answers, which this would overwrite; save it under another name first")
     if not target.is_file() or target.read_text(encoding="utf-8") != text:
         target.parent.mkdir(exist_ok=True)
         target.write_text(text, encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 import re
 import shutil
@@ -196,6 +197,12 @@ def profile_parameters(lesson: Lesson, profile: str) -> dict[str, Any]:
     if profile == "default":
         return {}
     return read_yaml(lesson.script.parent / "profiles" / f"{profile}.yaml").get(lesson.number, {})
+
+
+def code_sha256(notebook: Any) -> str:
+    """Return the SHA-256 of a notebook's code cells, in order."""
+    code = "\0".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return hashlib.sha256(code.encode()).hexdigest()
 
 
 def results_path(lesson: Lesson, profile: str) -> Path:

@@ -57,7 +57,16 @@ def table(runs: Iterable[Path], folder: Path) -> pd.DataFrame:
 
 def _row(run: Path, folder: Path) -> dict[str, Any]:
     record = read_metrics(run)
-    row: dict[str, Any] = {"run": run.relative_to(folder).as_posix(), "lesson": record["lesson"]}
+    try:
+        return _cells(record, run.relative_to(folder).as_posix())
+    except (KeyError, TypeError, AttributeError):
+        raise RunError(
+            f"{run / 'metrics.json'} is not of one of our runs; take its folder out, or name another"
+        ) from None
+
+
+def _cells(record: dict[str, Any], name: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"run": name, "lesson": record["lesson"]}
     row |= {"source": record["data"]["source"], "seed": record["seed"], "device": record["device"]}
     given = {name: value for name, value in record["parameters"].items() if name != "output_dir"}
     row |= {f"parameters.{name}": ", ".join(map(str, v)) if isinstance(v, list) else v for name, v in given.items()}

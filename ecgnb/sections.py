@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+CHANGING = {"append", "extend", "update", "pop", "setdefault", "add", "insert"}
 LINE = re.compile(r"#\n# \*Starts from: [^*]*[.?]\*\n")
 
 
@@ -50,12 +51,25 @@ def sections(notebook: Any) -> list[Section]:
     for section in found:
         for statement in ast.parse("\n".join(section.code)).body:
             reads, binds = _globals(ast.unparse(statement))
+            changed = _changed(statement)
             if not isinstance(statement, ast.Assign | ast.AugAssign):
                 reads -= binds  # `for name in names: print(name)` brings its own name
+            reads, binds = reads | changed, binds | changed
             section.needs |= {name: maker[name] for name in reads - section.makes if name in maker}
             section.makes |= binds
         maker |= dict.fromkeys(section.makes, section.heading)
     return found
+
+
+def _changed(statement: ast.stmt) -> set[str]:
+    """Return the names of things that a statement changes in place: `x[0] = 1`, `x.y = 1`, `x.append(1)`."""
+    places = [
+        node.value
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Subscript | ast.Attribute)
+        and (isinstance(node.ctx, ast.Store) or (isinstance(node, ast.Attribute) and node.attr in CHANGING))
+    ]
+    return {place.id for place in places if isinstance(place, ast.Name)}
 
 
 def _globals(statement: str) -> tuple[set[str], set[str]]:

@@ -17,11 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jupytext
+
 from ecgnb.errors import RunError, UsageError
 from ecgnb.lessons import (
     Lesson,
     Parameter,
     check_parameters,
+    code_sha256,
     find,
     parameters,
     profile_parameters,
@@ -95,11 +98,13 @@ def read_sweep(path: Path, confirm: Callable[[int], bool] = lambda n_jobs: False
     shared = check_parameters(lesson, _mapping(content.get("parameters") or {}, "parameters"), known)
     make = partial(_grid, confirm=confirm) if "grid" in content else _runs
     own = make(lesson, known, content["grid" if "grid" in content else "runs"])
-    if any("output_dir" in given for given in (shared, own[0], own[-1])):
+    names = {name for given in own for name in given}
+    if "output_dir" in names | set(shared):
         raise UsageError("a sweep gives each of its runs a folder; leave output_dir out")
-    if both := [name for name in own[0] if name in shared]:
+    if both := sorted(names & set(shared)):
         raise UsageError(f"{', '.join(both)} stands in parameters and in grid or runs; leave it in one of them")
-    swept = sorted({name: None for given in own for name in given}, key=list(known).index)
+    differing = [name for name in names if len({repr(given.get(name)) for given in own}) > 1]
+    swept = sorted(differing or names, key=list(known).index)
     jobs = [Job(_name(given, shared | given), shared | given) for given in own]
     if twice := [name for name, times in Counter(job.name for job in jobs).items() if times > 1]:
         raise UsageError(f"{path} asks for {twice[0].rpartition('_')[0]} more than once; leave the others out")
@@ -107,7 +112,7 @@ def read_sweep(path: Path, confirm: Callable[[int], bool] = lambda n_jobs: False
 
 
 def claim(folder: Path, sweep: Sweep) -> None:
-    """Make a folder this sweep's, or find that it is: same lesson and profile, and none of its jobs has gone.
+    """Make a folder this sweep's, or find that it is: same lesson, code and profile, and none of its jobs has gone.
 
     A sweep may grow, by more seeds or values, and go on in its folder.
 
@@ -117,7 +122,9 @@ def claim(folder: Path, sweep: Sweep) -> None:
         Where the folder holds another sweep or other files, or cannot be written.
     """
     mark = folder / MARK
-    ours = {"lesson": sweep.lesson.number, "profile": sweep.profile, "jobs": sorted(job.name for job in sweep.jobs)}
+    code = code_sha256(jupytext.read(sweep.lesson.script))
+    ours: dict[str, Any] = {"lesson": sweep.lesson.number, "profile": sweep.profile, "code_sha256": code}
+    ours |= {"jobs": sorted(job.name for job in sweep.jobs)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if mark.is_file():
@@ -125,7 +132,11 @@ def claim(folder: Path, sweep: Sweep) -> None:
             same = all(there.get(name) == ours[name] for name in ("lesson", "profile"))
             if not same or not set(there.get("jobs", [])) <= set(ours["jobs"]):
                 raise RunError(f"{folder} holds another sweep (see its {MARK}); give another --output-dir")
-        elif any(folder.iterdir()):
+            if there.get("code_sha256") != code:
+                raise RunError(
+                    f"lesson {sweep.lesson.number} changed since {folder} was begun; give another --output-dir"
+                )
+        elif any(path.name != ".lock" for path in folder.iterdir()):
             raise RunError(f"{folder} holds other files and no sweep; give a new or empty --output-dir")
         write_atomically(mark, json.dumps(ours, indent=2) + "\n")
     except (OSError, ValueError, AttributeError) as fault:
@@ -178,6 +189,6 @@ def _metric(lesson: Lesson, given: Any) -> str:
 def _name(given: Mapping[str, Any], everything: Mapping[str, Any]) -> str:
     """Name a job by what is special about it; a hash of all parameters keeps long values, and other sweeps, apart."""
     words = "_".join(f"{name}-{value}" for name, value in given.items()) or "as-it-is"
-    safe = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in words)[:80]
+    safe = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "-" for letter in words)
     digest = hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
-    return f"{safe}_{digest[:8]}"
+    return f"{safe[:80]}_{digest[:8]}"

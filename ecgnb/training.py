@@ -215,13 +215,13 @@ def fit(
                 after_epoch(epoch, model)
             if patience is not None and epoch - history.best_epoch >= patience:
                 break
+        bar.total = bar.n  # patience may have ended it early: the bar ends with it
     except KeyboardInterrupt:
         if not history.epochs:  # nothing was learned yet
             raise
         history.interrupted = True
         print(f"interrupted in epoch {len(history.epochs) + 1}; the best weights so far are kept")
     finally:
-        bar.total = bar.n  # patience or Ctrl-C may have ended it early: the bar ends with it
         bar.close()
     model.load_state_dict(best_weights)
     model.eval()

@@ -467,7 +467,7 @@ show_markdown(
 #
 # ## The worst errors
 #
-# *Starts from: The split; Baselines first; What it redraws, and what it cannot; The result.*
+# *Starts from: The split; What it redraws, and what it cannot; The result.*
 #
 # Numbers summarise; beats explain. The five normal beats with the largest error, and the five anomalies with the
 # smallest.
@@ -595,7 +595,7 @@ show_markdown(
 # %% [markdown]
 # ## How to choose, when no anomaly may be looked at
 #
-# *Starts from: The split; The model; Training.*
+# *Starts from: The split; The model; Training; Is a lower loss a better detector?*
 #
 # So capacity and epochs matter, and the loss does not tell us which are right. What does?
 #
@@ -666,7 +666,7 @@ if search:
 # %% [markdown]
 # ## Another seed, another number
 #
-# *Starts from: The split; Baselines first; The model; Training; The result.*
+# *Starts from: The split; Baselines first; The model; Training; The result; One sample a step, or several?*
 #
 # A single run is one draw. Other seeds draw the split and the first weights anew, and the baselines are fitted again on
 # each split. (Their test normals overlap with those the search used; only the first seed's do not.)
@@ -778,7 +778,7 @@ if is_interactive():
 # <details><summary>A check: <code>own</code></summary>
 #
 # ```python
-# drawn = own(torch.from_numpy(val_signal))
+# drawn = predict(own, torch.from_numpy(val_signal))
 # assert drawn.shape == val_signal.shape, f"own must return what it was given, {val_signal.shape}, not {tuple(drawn.shape)}"
 # error, flat = anomaly.reconstruction_error(own, val_signal).mean(), np.abs(val_signal).mean()
 # assert error < flat, f"own draws worse ({error:.3f}) than a flat line ({flat:.3f}): was it trained?"

@@ -54,6 +54,7 @@ html_theme_options = {
     "home_page_in_toc": True,
     "navbar_persistent": [],  # one search field is enough
     "repository_url": REPOSITORY,
+    "repository_branch": "main",
     "use_repository_button": bool(REPOSITORY),
     "launch_buttons": {"binderhub_url": "https://mybinder.org"} if REPOSITORY else {},
     "path_to_docs": "notebooks",

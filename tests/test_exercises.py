@@ -6,7 +6,7 @@ import pytest
 from nbclient import NotebookClient
 
 from ecgnb.errors import RunError, UsageError
-from ecgnb.exercises import NotSolvedError, answered, exercises, notebook, path, prepare
+from ecgnb.exercises import NotSolvedError, answered, exercises, notebook, path, prepare, update
 from ecgnb.lessons import Lesson, lessons
 
 
@@ -21,6 +21,20 @@ def test_committed_exercises_are_those_of_the_lesson(lesson):
         assert all(f"{name} = " in exercise.solution or f"def {name}(" in exercise.solution for name in exercise.names)
         assert all(f"`{name}" in exercise.task for name in exercise.names), "the task says what to call it"
         assert all(name in exercise.check for name in exercise.names)
+
+
+def test_answers_are_not_overwritten(tmp_path):
+    lesson = Lesson("01", lessons()[0].name, tmp_path / lessons()[0].script.name)
+    lesson.script.write_text(lessons()[0].script.read_text())
+    update(lesson)
+    lesson.script.write_text(lesson.script.read_text().replace("Call the threshold `strict`", "Call it `strict`"))
+    update(lesson)
+    assert "Call it `strict`" in path(lesson).read_text()
+    answered_one = nbformat.read(path(lesson), as_version=4)
+    answered_one.cells[4].source = "strict = 0.3"
+    nbformat.write(answered_one, path(lesson))
+    with pytest.raises(RunError, match="holds answers, which this would overwrite"):
+        update(lesson)
 
 
 def test_a_blank_answer_is_told_from_others():

@@ -49,10 +49,17 @@ for name in models:
 beats = beats + 1
 
 # %% [markdown]
+# ## Change
+
+# %%
+for name in names:
+    models[0] = name
+
+# %% [markdown]
 # ## End
 
 # %%
-print(beats)
+print(beats, models)
 """
 
 
@@ -66,15 +73,17 @@ def test_what_a_section_starts_from():
         "The data": {("np", "Setup")},
         "Training": {("epochs", "")},
         "Result?": {("models", "Training"), ("beats", "The data")},
-        "End": {("beats", "Result?")},
+        "Change": {("names", "The data"), ("models", "Training")},
+        "End": {("beats", "Result?"), ("models", "Change")},
     }
 
 
 def test_lines_are_put_in_once():
     text = with_lines(SMALL, jupytext.reads(SMALL, fmt="py:percent"))
     assert "# ## Result?\n#\n# *Starts from: The data; Training.*\n" in text
-    assert "# ## End\n#\n# *Starts from: Result?*\n" in text
-    assert text.count("Starts from") == 2, "what needs Setup alone says nothing"
+    assert "# ## Change\n#\n# *Starts from: The data; Training.*\n" in text
+    assert "# ## End\n#\n# *Starts from: Result?; Change.*\n" in text
+    assert text.count("Starts from") == 3, "what needs Setup alone says nothing"
     assert with_lines(text, jupytext.reads(text, fmt="py:percent")) == text
 
 

@@ -12,10 +12,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from conftest import ROOT, ecgnb
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecgnb.cluster import run_sweep
+from ecgnb.cluster import run_job, run_sweep
 from ecgnb.errors import EcgnbError, RunError, UsageError
 from ecgnb.results import collect, plot
 from ecgnb.run_folders import is_finished
@@ -43,7 +44,7 @@ def test_a_grid_is_every_combination(tmp_path):
     text = 'lesson: "03"\nparameters: {epochs: 1}\ngrid: {alpha: ["1e-1", 1], beta: [0.5], seed: [0, 1, 2]}\n'
     sweep = read_sweep(sweep_file(tmp_path, text))
     assert (sweep.lesson.number, sweep.profile, sweep.metric) == ("03", "default", "macro_f1")
-    assert sweep.swept == ["alpha", "beta", "seed"]
+    assert sweep.swept == ["alpha", "seed"], "beta has one value"
     assert [(job.parameters["alpha"], job.parameters["seed"]) for job in sweep.jobs] == [
         (alpha, seed) for alpha in (0.1, 1.0) for seed in (0, 1, 2)
     ]
@@ -95,6 +96,11 @@ def test_names_of_jobs_are_folders_that_differ(values):
         ('lesson: "03"\nruns: [{seed: 1}, {seed: "1"}]', "asks for seed-1 more than once"),
         ('lesson: "03"\nparameters: {seed: 1}\ngrid: {seed: [0]}', "seed stands in parameters and in grid"),
         ('lesson: "03"\ngrid: {output_dir: [a, b]}', "leave output_dir out"),
+        ('lesson: "03"\nruns: [{seed: 0}, {seed: 1, output_dir: a}, {seed: 2}]', "leave output_dir out"),
+        (
+            'lesson: "03"\nparameters: {alpha: 1}\nruns: [{seed: 0}, {alpha: 2}, {seed: 2}]',
+            "alpha stands in parameters",
+        ),
         ("grid: {seed: [0]}", "names no lesson"),
         ("- 1", "holds list; expected a mapping such as 'lesson"),
         ("lesson: [", "is not YAML"),
@@ -136,10 +142,45 @@ def test_a_folder_belongs_to_one_sweep(tmp_path):
         claim(tmp_path / "out", one)
 
 
+def test_a_changed_lesson_begins_a_new_folder(short, short_lesson, tmp_path):
+    file = short("grid: {seed: [0]}")
+    claim(tmp_path / "out", read_sweep(file))
+    script = short_lesson.parent / "lessons" / "90_short.py"
+    script.write_text(script.read_text().replace("2.0 * value", "3.0 * value"))
+    with pytest.raises(RunError, match="lesson 90 changed since"):
+        claim(tmp_path / "out", read_sweep(file))
+
+
+def test_one_sweep_at_a_time_in_a_folder(short, tmp_path):
+    sweep, folder = read_sweep(short("grid: {seed: [0]}")), tmp_path / "out"
+    claim(folder, sweep)
+    with FileLock(folder / ".lock"), pytest.raises(RunError, match="another sweep is at work in"):
+        run_sweep(sweep, folder)
+
+
+def test_a_job_that_fails_says_where_its_notebook_is(short, tmp_path, monkeypatch):
+    """Also where it failed before there was one, and of a fault that is not of ours."""
+    folder = tmp_path / "out"
+    claim(folder, read_sweep(short("grid: {value: [13]}")))
+    with pytest.raises(RunError, match=re.escape(f"the notebook up to there: {folder / 'failed' / 'one'}")):
+        run_job("90", "default", str(folder), 1, "one", {"value": 13})
+    assert (folder / "failed" / "one" / "executed.ipynb").is_file()
+    with pytest.raises(RunError, match="unknown lesson '91'"):
+        run_job("91", "default", str(folder), 1, "two", {})
+    with pytest.raises(RunError, match=r"sees no folder .*none; a sweep needs one"):
+        run_job("90", "default", str(tmp_path / "none"), 1, "three", {})
+    monkeypatch.setattr("ecgnb.cluster.execute", lambda *_, **__: 1 / 0)
+    with pytest.raises(RunError, match="ZeroDivisionError: division by zero"):
+        run_job("90", "default", str(folder), 1, "four", {})
+    assert sorted(path.name for path in folder.iterdir()) == [".partial", "failed", "sweep.json"]
+
+
 def test_a_sweep_on_this_machine(short, tmp_path):
     """Jobs run, a failed one is retried and reported and the rest goes on; a second call does what is left."""
     folder, begun = tmp_path / "out", tmp_path / "begun"
-    file = short("parameters: {wait: 0.1}\ngrid: {value: [7, 13], seed: [0, 1]}")
+    file = short(
+        "parameters: {wait: 0.1}\ngrid: {value: [7, 13], seed: [0, 1]}\nmetric: treble"
+    )  # not measured: another
     done = ecgnb("sweep", file, "--output-dir", folder, "--dry-run")
     assert done.returncode == 0 and not folder.exists()
     assert len(re.findall(r"value-\d+_seed-\d_\w+\tto do", done.stdout)) == 4
@@ -147,6 +188,7 @@ def test_a_sweep_on_this_machine(short, tmp_path):
     assert done.returncode == 1
     out, errors = done.stdout, done.stderr
     assert "2 jobs done, 0 were there already, 2 failed" in out and "results.parquet" in out
+    assert "2 of them ran on SYNTHETIC data" in out
     assert re.search(r"dashboard: http://127\.0\.0\.1:\d+/status", errors)
     assert "failed: value-13_seed-0" in errors and "thirteen is not for us" in errors
     assert errors.strip().splitlines()[-1].startswith("ecgnb: 2 of 4 jobs failed; what they did:")
@@ -219,10 +261,13 @@ def cluster(short, tmp_path):
     deadline = time.monotonic() + 60
     while not where.is_file() and time.monotonic() < deadline:
         time.sleep(0.1)
-    yield json.loads(where.read_text())["address"], workers
-    for process in (*workers, scheduler):
-        process.kill()
-        process.wait(10)
+    try:
+        time.sleep(0.5)  # Dask writes the file in place
+        yield json.loads(where.read_text())["address"], workers
+    finally:
+        for process in (*workers, scheduler):
+            process.kill()
+            process.wait(10)
 
 
 def test_twelve_jobs_on_a_cluster_that_loses_a_worker(short, cluster, tmp_path):
@@ -275,7 +320,7 @@ def test_results_of_any_folder(tmp_path):
         "seconds",
     ]
     done = ecgnb("results", tmp_path / "runs")
-    assert done.returncode == 0 and "0/deep\t00\treal\t0\t0.9\t2" in done.stdout
+    assert done.returncode == 0 and "0/deep\t00\treal\t0\tauroc\t0.9\t2" in done.stdout
     for name in ("t.csv", "t.parquet"):
         assert ecgnb("results", tmp_path / "runs", "-o", tmp_path / name).returncode == 0
     assert len(pd.read_csv(tmp_path / "t.csv")) == len(pd.read_parquet(tmp_path / "t.parquet")) == 2
@@ -283,6 +328,10 @@ def test_results_of_any_folder(tmp_path):
     (tmp_path / "runs" / "0" / "deep" / "metrics.json").write_text("{")
     with pytest.raises(EcgnbError, match="damaged"):
         collect(tmp_path / "runs")
+    for foreign in ("[1]", '{"loss": 1}'):
+        (tmp_path / "runs" / "0" / "deep" / "metrics.json").write_text(foreign)
+        with pytest.raises(RunError, match="is not of"):
+            collect(tmp_path / "runs")
 
 
 @pytest.mark.parametrize(

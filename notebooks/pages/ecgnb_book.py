@@ -196,15 +196,21 @@ class GlossaryLinks(SphinxPostTransform):
                 return
             if not in_running_text(node):
                 continue
-            pattern = re.compile(r"\b(" + "|".join(map(re.escape, wanted)) + r")s?\b")
-            if found := pattern.search(str(node)):
-                term = found[1]
-                wanted.remove(term)
-                before, after = str(node)[: found.start()], str(node)[found.end() :]
-                page, label = known[term]
+            parts, rest = [], str(node)
+            while wanted and (found := mention(wanted, rest)):
+                wanted.remove(found[1])
+                page, label = known[found[1]]
                 uri = self.app.builder.get_relative_uri(self.env.docname, page) + "#" + label
                 link = nodes.reference("", found[0], refuri=uri, internal=True, classes=["term"])
-                node.parent.replace(node, [nodes.Text(before), link, nodes.Text(after)])
+                parts += [nodes.Text(rest[: found.start()]), link]
+                rest = rest[found.end() :]
+            if parts:
+                node.parent.replace(node, [*parts, nodes.Text(rest)])
+
+
+def mention(terms: list[str], text: str) -> re.Match[str] | None:
+    """Return the first place where one of the terms, or its plural, stands."""
+    return re.search(r"\b(" + "|".join(map(re.escape, terms)) + r")s?\b", text)
 
 
 def in_running_text(node: nodes.Node) -> bool:
