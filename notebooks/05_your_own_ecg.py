@@ -644,11 +644,16 @@ assert len(long_beats.beats) > 0 and np.all(np.diff(long_beats.beats["r_sample"]
 #     steep = np.abs(np.diff(wave, prepend=wave[0]))
 #     over = np.cumsum(steep)
 #     steep = over - np.r_[np.zeros(n := round(0.06 * rate)), over[:-n]]  # of the last 60 ms
-#     level, last, found = steep[: 2 * round(rate)].max(), -rate, []  # two seconds to learn from
+#     level, top, last, found = steep[: 2 * round(rate)].max(), 0, -rate, []  # two seconds to learn from
 #     for at, value in enumerate(steep):
-#         level *= 0.5 ** (1 / (20 * rate))  # expects half as much after 20 s of silence
-#         if value > 0.5 * level and at - last > 0.25 * rate:
-#             level, last = 0.9 * level + 0.1 * value, at
+#         if at - last < 0.25 * rate:  # still the same beat: how steep does it get?
+#             top = max(top, value)
+#             continue
+#         if top:
+#             level, top = 0.8 * level + 0.2 * top, 0
+#         level *= 0.5 ** (1 / (10 * rate))  # expects half as much after 10 s of silence
+#         if value > 0.5 * level:
+#             last = at
 #             found.append(at)
 #     return np.array(found)
 #
