@@ -100,7 +100,7 @@ def test_failure_is_one_line_and_exit_code_1(tmp_path):
 def test_a_lesson_that_fails_says_where(short_lesson, tmp_path):
     done = ecgnb("run", "90", "-p", "value=13", "--output-dir", tmp_path / "run")
     assert_one_line_error(
-        done, 1, "lesson 90 failed in cell 3: AssertionError: thirteen is not for us", "executed.ipynb"
+        done, 1, "lesson 90 failed in cell 4: AssertionError: thirteen is not for us", "executed.ipynb"
     )
     assert (tmp_path / "run" / "executed.ipynb").is_file() and not (tmp_path / "run" / "metrics.json").exists()
 
