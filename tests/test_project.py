@@ -32,7 +32,10 @@ def test_environment_yml_has_the_bounds_of_pyproject():
 
 
 def test_constraints_name_what_we_require_but_torch():
-    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    pinned = {
+        line.partition("==")[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+    }
     extras = PROJECT["optional-dependencies"]
     wanted = bounds(PROJECT["dependencies"] + [text for name in extras if name != "arff" for text in extras[name]])
     assert {name.lower() for name in wanted} - {"torch"} <= pinned
