@@ -148,7 +148,7 @@ def lesson_text(lesson: Lesson) -> str:
     text = sections.with_lines(lesson.script.read_text(encoding="utf-8"), jupytext.read(lesson.script))
     results = _results(lesson)
     rows = results.get("full", {}).get("metrics", {}).get("search", [])
-    text = _fill(text, "search", _table(rows) if rows else [], "# ")  # first: its words are read, too
+    text = _fill(text, "search", markdown_table(rows) if rows else [], "# ")  # first: its words are read, too
     prose = "\n".join(c.source for c in jupytext.reads(text, fmt="py:percent").cells if c.cell_type == "markdown")
     minutes = 5 * max(1, round(len(prose.split()) / WORDS_PER_MINUTE / 5))
     times = " · ".join(f"{profile} {_duration(found['seconds']['total'])}" for profile, found in results.items())
@@ -157,7 +157,7 @@ def lesson_text(lesson: Lesson) -> str:
     return _fill(text, "times", lines, "# > ")
 
 
-def _table(rows: list[dict[str, Any]]) -> list[str]:
+def markdown_table(rows: list[dict[str, Any]]) -> list[str]:
     """Return rows of equal keys as a Markdown table: settings as they are, results (after the first one) rounded."""
     measured = [name for name in rows[0] if any(len(f"{row[name]}") > 6 for row in rows)]
     lines = [f"| {' | '.join(name.replace('_', ' ') for name in rows[0])} |", "|---" * len(rows[0]) + "|"]
@@ -279,7 +279,7 @@ SHA-256 of the list of the database's files: `{digest}`.
 
 **Test.** DS2, new patients: accuracy {found["accuracy"]:.3f}; macro F1 over {over} {score}.
 
-{chr(10).join(_table(rows))}
+{chr(10).join(markdown_table(rows))}
 
 **Limits.** For learning and research, not for diagnosis. It misses most S and F beats of new patients;
 Q cannot be judged from seven beats. Its 21 training patients were recorded in Boston between 1975 and 1979. Other

@@ -85,14 +85,14 @@ def plot(runs: pd.DataFrame, swept: Sequence[str], metric: str) -> Figure:
     data = pd.DataFrame({name: runs[f"parameters.{name}"] for name in swept} | {metric: runs[f"metrics.{metric}"]})
     with plt.style.context(str(files("ecgnb").joinpath("ecgnb.mplstyle"))):
         figure, axis = plt.subplots(figsize=(6.4, 3.6))
-    hue = data[colour].astype(str) if colour else None
-    sns.pointplot(data, x=along, y=metric, hue=hue, errorbar=("pi", 100), dodge=0.2 if colour else False,
-                  palette=sns.color_palette("colorblind", data[colour].nunique()) if colour else None,
-                  color=None if colour else BLUE, linewidth=1.2, capsize=0.06, ax=axis)  # fmt: skip
-    axis.set(xlabel=along or "", ylabel=metric.replace("_", " "))
-    axis.set_title(f"{len(runs)} runs of lesson {runs['lesson'].iloc[0]}; bars: lowest to highest")
-    if colour:
-        axis.legend(title=colour, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    if (runs["source"] == "synthetic").any():
-        figure.suptitle("SYNTHETIC DATA", color="#b00020", fontweight="bold", fontsize=10)
+        hue = data[colour].astype(str) if colour else None
+        sns.pointplot(data, x=along, y=metric, hue=hue, errorbar=("pi", 100), dodge=0.2 if colour else False,
+                      palette=sns.color_palette("colorblind", data[colour].nunique()) if colour else None,
+                      color=None if colour else BLUE, linewidth=1.2, capsize=0.06, ax=axis)  # fmt: skip
+        axis.set(xlabel=along or "", ylabel=metric.replace("_", " "))
+        axis.set_title(f"{len(runs)} runs of lesson {runs['lesson'].iloc[0]}; bars: lowest to highest")
+        if colour:
+            axis.legend(title=colour, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+        if (runs["source"] == "synthetic").any():
+            figure.suptitle("SYNTHETIC DATA", color="#b00020", fontweight="bold", fontsize=10)
     return figure

@@ -821,7 +821,7 @@ pd.Series(seed_scores, name="macro F1, N S V, on DS2").rename_axis("seed").round
 # </details>
 #
 # **3. Your own network.** `fit` trains any `nn.Module`. Write one without an LSTM, and compare it with the CNN-LSTM on the
-# held-out patients of DS1. Call what it names them `guess`.
+# held-out patients of DS1. Call it `small`, and what it names each fold's patients, trained on the others, `guess`.
 #
 # <details><summary>A solution</summary>
 #
@@ -842,11 +842,15 @@ pd.Series(seed_scores, name="macro F1, N S V, on DS2").rename_axis("seed").round
 #
 # If it does as well: what does the LSTM earn? DS2 comes once, at the very end.
 # </details>
-# <details><summary>A check: <code>guess</code></summary>
+# <details><summary>A check: <code>small, guess</code></summary>
 #
 # ```python
 # assert np.shape(guess) == (len(ds1),), f"one name a beat of DS1 is {len(ds1)} numbers, not {np.shape(guess)}"
 # assert set(np.unique(guess)) <= set(range(5)), "names are numbers from 0 (N) to 4 (Q)"
+# assert not any(isinstance(layer, nn.LSTM) for layer in small.modules()), "small has an LSTM"
+# last = folds[-1][1]
+# again = predict(small, torch.from_numpy(ds1.zscored().signal)[last]).argmax(dim=1).numpy()
+# assert (again == guess[last]).mean() > 0.999, "the last fold's rows of guess are not what small names these beats"
 # yours, all_n = (classification.estimate(score(ds1, every, named), three).value for named in (guess, 0 * guess))
 # assert yours >= all_n, f"macro F1 {yours:.3f}; N for all has {all_n:.3f}: does every fold fill its own rows of guess?"
 # ```

@@ -1,11 +1,15 @@
-"""A headless Chromium for the tests of the app and of the book."""
+"""A headless Chromium for the tests of app, lab and book, and the servers that it looks at."""
 
 import contextlib
 import os
 import shutil
+import socket
+import subprocess
+import time
+import urllib.request
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -25,6 +29,7 @@ def open_page(origin, width=1280, height=1500):
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": width, "height": height})
         page.set_default_timeout(60_000)
+        expect.set_options(timeout=60_000)
         page.on("request", lambda request: None if request.url.startswith(here) else complaints.append(request.url))
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("response", lambda answer: complaints.append(answer.url) if answer.status >= 400 else None)
@@ -32,3 +37,28 @@ def open_page(origin, width=1280, height=1500):
         yield page
         browser.close()
     assert complaints == [], complaints
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return free.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serving(command, port, health, folder, environment):
+    """Run a server's command in a folder, with its output in ``log`` there; yield its address once it answers."""
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
+        try:
+            for _ in range(120):
+                try:
+                    urllib.request.urlopen(f"http://localhost:{port}/{health}", timeout=2).close()
+                    break
+                except OSError:
+                    assert process.poll() is None, (folder / "log").read_text()
+                    time.sleep(0.5)
+            yield f"http://localhost:{port}"
+        finally:
+            process.terminate()
+            process.wait(20)

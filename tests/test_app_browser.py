@@ -1,16 +1,12 @@
 """The app in a real browser: upload, see, click, download, with no console error and no request off the machine."""
 
 import os
-import socket
-import subprocess
-import time
-import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from browser import open_page
+from browser import free_port, open_page, serving
 from playwright.sync_api import expect
 
 from ecgnb.datasets import load_records
@@ -20,25 +16,10 @@ from ecgnb.webapp import serve
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """The app as `ecgnb app` starts it, with an empty data folder."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("server")
+    folder, port = tmp_path_factory.mktemp("server"), free_port()
     environment = os.environ | {"ECGNB_DATA_DIR": str(folder / "data")}
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(serve.command(port), stdout=log, stderr=log, cwd=folder, env=environment)
-        try:
-            for _ in range(120):
-                try:
-                    urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2).close()
-                    break
-                except OSError:
-                    assert process.poll() is None, (folder / "log").read_text()
-                    time.sleep(0.5)
-            yield f"http://localhost:{port}"
-        finally:
-            process.terminate()
-            process.wait(20)
+    with serving(serve.command(port), port, "_stcore/health", folder, environment) as site:
+        yield site
     assert "Traceback" not in (folder / "log").read_text()
     assert [entry.name for entry in folder.iterdir()] == ["log"], "nothing was written beside the temporary folder"
 

@@ -343,7 +343,7 @@ def test_the_figure_of_a_sweep(swept, lines):
     figure = plot(pd.DataFrame(rows).assign(lesson="90", source="synthetic"), swept, "auroc")
     (axis,) = figure.axes
     assert axis.get_ylabel() == "auroc" and axis.get_xlabel() == (swept[0] if swept else "")
-    assert figure.get_suptitle() == "SYNTHETIC DATA" and "8 runs of lesson 90" in axis.get_title()
+    assert figure.get_suptitle() == "SYNTHETIC DATA" and "8 runs of lesson 90" in axis.get_title("left")
     legend = axis.get_legend()
     assert (len(legend.get_texts()) if legend else 1) == lines
     plt.close(figure)

@@ -145,14 +145,8 @@ def sweep(path: Path) -> str:
     return (
         f"{len(runs)} runs of {seconds.min() / 60:.1f} to {seconds.max() / 60:.1f} minutes each, on {runs['device'][0]}; "
         "real data, patient-wise. In brackets the lowest and the highest seed.\n\n"
-        + "\n".join(table(rows)) + "\n\n" + raw(figure)
+        + "\n".join(authoring.markdown_table(rows)) + "\n\n" + raw(figure)
     )  # fmt: skip
-
-
-def table(rows: list[dict[str, str]]) -> list[str]:
-    """Return rows of equal keys as the lines of a Markdown table."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def raw(figure: go.Figure) -> str:
