@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-import socket
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,14 +19,13 @@ from dask.system import CPU_COUNT
 from distributed import Client, KilledWorker, LocalCluster, as_completed
 from filelock import FileLock, Timeout
 
-from ecgnb.errors import EcgnbError, RunError
-from ecgnb.lessons import environment, execute, find
+from ecgnb.errors import RunError
 from ecgnb.results import plot, table
 from ecgnb.run_folders import is_finished
 from ecgnb.sweeps import Sweep, claim
+from ecgnb.worker import in_words, run_job
 
 RETRIES = 1  # of a job that failed; one whose worker died is begun again up to three times
-ONE_AT_A_TIME = threading.Lock()  # a run changes its process's environment, and a worker may have several threads
 ANSWER_WITHIN = 10  # seconds that a scheduler has
 # Dask looks at itself many times a second, which took 17 % of one core; for jobs of minutes, now and then will do.
 NOW_AND_THEN = {
@@ -190,41 +187,7 @@ def submitted(
 def _said(fault: BaseException) -> str:
     if isinstance(fault, KilledWorker):
         return "its worker died again and again, perhaps for want of memory"
-    words = " ".join(str(fault).split())
-    return words if isinstance(fault, EcgnbError) else f"{type(fault).__name__}: {words}"
-
-
-def run_job(number: str, profile: str, folder: str, threads: int, name: str, parameters: dict[str, Any]) -> None:
-    """Execute one job in a hidden folder and move it to its place when it is whole; a worker calls this.
-
-    Whatever kills the worker, a folder of that name is a finished run; a second one of it is dropped.
-    """
-    place = Path(folder) / name
-    if not place.parent.is_dir():
-        raise RunError(
-            f"worker {socket.gethostname()} sees no folder {folder}; a sweep needs one that all machines share"
-        )
-    if is_finished(place):
-        return
-    partial = place.parent / ".partial" / f"{name}-{uuid.uuid4().hex[:8]}"
-    failed = place.parent / "failed" / name
-    try:
-        # Dask tells its workers to give back freed memory at once; tensors freed and made anew then cost a third more.
-        with ONE_AT_A_TIME, environment(OMP_NUM_THREADS=str(threads), MALLOC_TRIM_THRESHOLD_=None):
-            execute(find(number), parameters, profile=profile, output_dir=partial)
-    except Exception as fault:
-        shutil.rmtree(failed, ignore_errors=True)
-        if partial.is_dir():
-            failed.parent.mkdir(exist_ok=True)
-            partial.rename(failed)
-        raise RunError(_said(fault).replace(str(partial), str(failed))) from None
-    shutil.rmtree(failed, ignore_errors=True)
-    try:
-        partial.rename(place)
-    except OSError:
-        if not is_finished(place):
-            raise
-        shutil.rmtree(partial)
+    return in_words(fault)
 
 
 def write_results(sweep: Sweep, folder: Path) -> int:

@@ -16,11 +16,12 @@ from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecgnb.cluster import run_job, run_sweep
+from ecgnb.cluster import run_sweep
 from ecgnb.errors import EcgnbError, RunError, UsageError
 from ecgnb.results import collect, plot
 from ecgnb.run_folders import is_finished
 from ecgnb.sweeps import claim, read_sweep
+from ecgnb.worker import run_job
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ def test_a_job_that_fails_says_where_its_notebook_is(short, tmp_path, monkeypatc
         run_job("91", "default", str(folder), 1, "two", {})
     with pytest.raises(RunError, match=r"sees no folder .*none; a sweep needs one"):
         run_job("90", "default", str(tmp_path / "none"), 1, "three", {})
-    monkeypatch.setattr("ecgnb.cluster.execute", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("ecgnb.worker.execute", lambda *_, **__: 1 / 0)
     with pytest.raises(RunError, match="ZeroDivisionError: division by zero"):
         run_job("90", "default", str(folder), 1, "four", {})
     assert sorted(path.name for path in folder.iterdir()) == [".partial", "failed", "sweep.json"]
