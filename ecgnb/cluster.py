@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import shutil
 import time
@@ -152,14 +153,17 @@ def connect(scheduler: str, n_workers: int) -> Iterator[Client]:
         ):  # fmt: skip
             yield client
         return
+    client = None
     try:
         client = Client(scheduler, timeout=ANSWER_WITHIN)
     except (OSError, ValueError, TypeError) as fault:
         said = " ".join(str(fault).split()) or type(fault).__name__
+    if client is None:
+        gc.collect()  # a half-made client that is collected while another one starts blocks it, for both want one lock
         raise RunError(
             f"no scheduler answered at {scheduler!r} within {ANSWER_WITHIN} s ({said}); expected the address that "
             "dask-scheduler prints, such as tcp://host:8786"
-        ) from None
+        )
     with client:
         yield client
 

@@ -45,7 +45,8 @@ def lab(tmp_path_factory):
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"), "ECGNB_RUNS_DIR": str(folder / "runs"),
     }  # fmt: skip
-    environment.pop(HEADLESS, None)
+    for name in (HEADLESS, "MPLBACKEND"):  # the other is set by Streamlit in any process that imports it, so in tests
+        environment.pop(name, None)
     port = free_port()
     command = [sys.executable, "-m", "jupyterlab", str(notebooks), "--no-browser", f"--port={port}", "--allow-root",
                "--IdentityProvider.token=", "--ServerApp.port_retries=0"]  # fmt: skip

@@ -1,5 +1,6 @@
 """Sweeps: read and checked whole, done on this machine or on a cluster, none lost, none twice, none half written."""
 
+import gc
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from conftest import ROOT, ecgnb
+from distributed import Client
 from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -244,6 +246,9 @@ def test_a_scheduler_that_does_not_answer(short, tmp_path):
     assert time.monotonic() - started < 30
     with pytest.raises(RunError, match="no scheduler answered at 'nowhere:port'"):
         run_sweep(read_sweep(short("grid: {value: [1]}")), tmp_path / "out", scheduler="nowhere:port")
+    assert not any(type(thing) is Client for thing in gc.get_objects()), (
+        "a half-made client blocks the next one's start when it is collected then"
+    )
 
 
 @pytest.fixture
