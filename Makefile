@@ -29,16 +29,16 @@ book: $(VENV)/.book  ## build the course as a site: build/book/index.html
 	$(BIN)/sphinx-build -q -W -b html notebooks build/book
 
 notebooks: $(VENV)/.test  ## re-execute the notebooks whose code changed, and refresh the numbers in text and README
-	$(BIN)/python -m ecgnb.authoring notebooks
+	$(BIN)/python -m ecgnb.course.authoring notebooks
 
 full: $(VENV)/.test  ## record every lesson's smoke and full profile (over an hour; LESSON=02: of one), then refresh the numbers
-	$(BIN)/python -m ecgnb.authoring record $(LESSON)
+	$(BIN)/python -m ecgnb.course.authoring record $(LESSON)
 
 weights: $(VENV)/.test  ## train the weights that come with the package anew: lesson 02's default run
-	$(BIN)/python -m ecgnb.authoring weights
+	$(BIN)/python -m ecgnb.course.authoring weights
 
 readme: $(VENV)/.test  ## refresh the numbers in README and lessons from the committed runs
-	$(BIN)/python -m ecgnb.authoring readme
+	$(BIN)/python -m ecgnb.course.authoring readme
 
 screenshot: $(VENV)/.test  ## take the picture of the app that lesson 05 shows
 	ECGNB_SCREENSHOT=$(CURDIR)/notebooks/images/05_app.png $(BIN)/python -m pytest -q tests/test_app_browser.py -k picture

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
 
-from ecgnb.datasets.fetch import DATASETS, fetch, unverified
+from ecgnb.datasets.store.fetch import DATASETS, fetch, unverified
 from ecgnb.errors import EcgnbError, RunError, UsageError
 from ecgnb.paths import data_dir, runs_dir, shown
 
@@ -26,7 +26,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
 PICTURES = (".png", ".jpg", ".svg", ".pdf")
+
 LessonNumber = Annotated[str, typer.Argument(help="Number of the lesson, such as 01.")]
 
 
@@ -51,7 +53,9 @@ def _print(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
 @app.command("lessons")
 def list_lessons() -> None:
     """List the lessons."""
-    from ecgnb.lessons import lessons  # papermill takes a second to import, and only half of the commands need it
+    from ecgnb.course.lessons import (
+        lessons,  # papermill takes a second to import, and only half of the commands need it
+    )
 
     _print(("lesson", "title", "notebook"), [(found.number, found.title, shown(found.notebook)) for found in lessons()])
 
@@ -59,7 +63,7 @@ def list_lessons() -> None:
 @app.command("params")
 def list_parameters(lesson: LessonNumber) -> None:
     """List a lesson's parameters: name, type, default, help."""
-    from ecgnb.lessons import find, parameters
+    from ecgnb.course.lessons import find, parameters
 
     known = parameters(find(lesson)).values()
     _print(("name", "type", "default", "help"), [(p.name, p.type, repr(p.default), p.help) for p in known])
@@ -76,7 +80,8 @@ def run_lesson(
     output_dir: Annotated[Path | None, typer.Option(help="Folder to fill; a new one below runs/ by default.")] = None,
 ) -> None:
     """Execute a lesson headless and say where its results are."""
-    from ecgnb.lessons import execute, find, read_yaml
+    from ecgnb.course.execute import execute
+    from ecgnb.course.lessons import find, read_yaml
 
     given: dict[str, Any] = read_yaml(file) if file else {}
     for pair in parameter or []:
@@ -114,8 +119,8 @@ def sweep(
     """Run a lesson many times with other parameters; a second call goes on where the first one ended."""
     from importlib.util import find_spec
 
-    from ecgnb.run_folders import is_finished
-    from ecgnb.sweeps import read_sweep
+    from ecgnb.course.folders import is_finished
+    from ecgnb.course.sweeps.plan import read_sweep
 
     asked = read_sweep(file, confirm=lambda n_jobs: yes or _confirmed(f"{file} makes {n_jobs:,} jobs. Go on?"))
     folder = (output_dir or runs_dir() / "sweeps" / file.stem).expanduser()
@@ -125,7 +130,7 @@ def sweep(
         return
     if not find_spec("distributed"):
         raise UsageError("a sweep needs Dask; get it with: pip install 'ecgnb[sweep]', or: make lab")
-    from ecgnb.cluster import run_sweep
+    from ecgnb.course.sweeps.cluster import run_sweep
 
     with tqdm(total=len(asked.jobs), unit="job", desc="sweep", disable=not sys.stderr.isatty()) as bar:
         bar.update(sum(is_finished(folder / job.name) for job in asked.jobs))
@@ -164,8 +169,8 @@ def results(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Table to write: .csv or .parquet.")] = None,
 ) -> None:
     """Collect the finished runs of a folder into one table."""
-    from ecgnb.results import collect
-    from ecgnb.sweeps import MAIN
+    from ecgnb.course.sweeps.plan import MAIN
+    from ecgnb.course.sweeps.table import collect
 
     if output is not None and output.suffix not in (".csv", ".parquet"):
         raise UsageError(f"{output.name} is no table; expected a name that ends in .csv or .parquet")
@@ -236,8 +241,9 @@ def classify(
     flip: Annotated[bool, typer.Option("--flip", help="Turn the signal upside down first.")] = False,
 ) -> None:
     """Name the beats of a recording of yours. For learning, not for diagnosis."""
-    from ecgnb.classify import classify_recording, load_classifier  # torch takes seconds to import
-    from ecgnb.datasets import read_recording
+    from ecgnb.classifier.load import load_classifier  # torch takes seconds to import
+    from ecgnb.classifier.recording import classify_recording  # torch takes seconds to import
+    from ecgnb.datasets.own.recording import read_recording
 
     for target in (output, plot):
         if target is not None and not target.parent.is_dir():
@@ -257,7 +263,8 @@ def classify(
     if output is not None:
         found.to_csv(output)
     if plot is not None:
-        from ecgnb.plotting import plot_classified, use_style
+        from ecgnb.plotting.strips import plot_classified
+        from ecgnb.plotting.style import use_style
 
         use_style()
         drawn = replace(recording, signal=-recording.signal) if flip else recording
@@ -281,8 +288,9 @@ def export(
     int8: Annotated[bool, typer.Option("--int8", help="Compute with 8-bit integers: faster, less exact.")] = False,
 ) -> None:
     """Write a network as an ONNX file, and prove that it computes the same."""
-    from ecgnb.classify import TorchClassifier, load_classifier
-    from ecgnb.export import export_onnx
+    from ecgnb.classifier.base import TorchClassifier
+    from ecgnb.classifier.load import load_classifier
+    from ecgnb.classifier.onnx import export_onnx
 
     classifier = load_classifier(model)
     if not isinstance(classifier, TorchClassifier):
@@ -301,7 +309,7 @@ def web_app(
 
     if not (find_spec("streamlit") and find_spec("plotly")):
         raise UsageError("the app needs streamlit and plotly; get them with: pip install 'ecgnb[app]', or: make app")
-    from ecgnb.webapp.serve import serve
+    from ecgnb.app.serve import serve
 
     typer.echo(f"the app is at http://localhost:{port} (stop it with Ctrl-C)")
     sys.exit(serve(port))

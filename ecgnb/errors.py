@@ -1,5 +1,7 @@
 """The errors a user of the course can meet; each message says what was given, what was expected and what to do."""
 
+from __future__ import annotations
+
 
 class EcgnbError(Exception):
     """Base of all errors that are the user's to mend, shown as one line by the command line."""

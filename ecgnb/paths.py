@@ -1,9 +1,20 @@
 """Where the course keeps things: the checkout, the data folder, the run folders."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 
+from IPython import get_ipython
 from platformdirs import user_cache_path
+
+HEADLESS = "ECGNB_HEADLESS"  # set where nobody sits at the notebook
+
+
+def is_interactive() -> bool:
+    """Say whether a person sits at the notebook; a headless run (papermill, CI) sets ``$ECGNB_HEADLESS``."""
+    return get_ipython() is not None and not os.environ.get(HEADLESS)
+
 
 _PARENT = Path(__file__).resolve().parents[1]
 

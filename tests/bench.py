@@ -20,15 +20,16 @@ from torch import nn
 from torch.nn.functional import cross_entropy, l1_loss, mse_loss
 from torch.utils.data import DataLoader, TensorDataset
 
-from ecgnb import models, profiling
-from ecgnb.classify import classify_recording, load_classifier
+from ecgnb import metrics, models
+from ecgnb.classifier.load import load_classifier
+from ecgnb.classifier.onnx import OnnxClassifier, export_onnx, onnx_beats_per_second, onnx_latency
+from ecgnb.classifier.recording import classify_recording
+from ecgnb.course.lessons import find, parameters
 from ecgnb.datasets import DS2, cut_beats, fetch, load_ecg5000, load_mitdb, load_records, read_arff
-from ecgnb.detection import DETECTORS, detect_r_peaks
-from ecgnb.export import OnnxClassifier, export_onnx, onnx_beats_per_second, onnx_latency
-from ecgnb.lessons import find, parameters
-from ecgnb.losses import DualLoss
-from ecgnb.models.beat_classifier import conv, conv_block
-from ecgnb.training import fit, predict, set_seed
+from ecgnb.detection.r_peaks import DETECTORS, detect_r_peaks
+from ecgnb.models.layers import conv, conv_block
+from ecgnb.training.loop import fit, predict, set_seed
+from ecgnb.training.losses import DualLoss
 
 
 def seconds(function, repeats=3):
@@ -236,10 +237,10 @@ def bench_04():
             conv(channels_in, channels_in, kernel, stride=2, groups=channels_in), *conv_block(channels_in, channels, 1)
         )
     for name, model in (("micro_ecgnet", micro), ("the same of separable convolutions", separable)):
-        results[f"{name}: million MACs"] = round(profiling.macs(model, 256) / 1e6, 3)
-        results[f"{name}: latency p50, ms"] = round(profiling.latency(model, 256, rounds=20).p50, 3)
+        results[f"{name}: million MACs"] = round(metrics.macs(model, 256) / 1e6, 3)
+        results[f"{name}: latency p50, ms"] = round(metrics.latency(model, 256, rounds=20).p50, 3)
     lite = models.create("lite_ecgnet", n_samples=256, n_classes=4)
-    results["lite_ecgnet: latency p50, ms"] = round(profiling.latency(lite, 256, rounds=20).p50, 3)
+    results["lite_ecgnet: latency p50, ms"] = round(metrics.latency(lite, 256, rounds=20).p50, 3)
     return results
 
 
@@ -270,9 +271,9 @@ def bench_05():
         for name, int8 in (("ONNX", False), ("ONNX int8", True)):
             export_onnx(classifier, Path(folder) / "model.onnx", int8=int8)
             exported[name] = OnnxClassifier(Path(folder) / "model.onnx")
-        plain = profiling.latency(classifier.network, 187, rounds=20)
+        plain = metrics.latency(classifier.network, 187, rounds=20)
         results["PyTorch: latency p50, ms"] = round(plain.p50, 3)
-        results["PyTorch: beats/s"] = round(profiling.beats_per_second(classifier.network, 187, n_passes=20))
+        results["PyTorch: beats/s"] = round(metrics.beats_per_second(classifier.network, 187, n_passes=20))
         for name, network in exported.items():
             results[f"{name}: latency p50, ms"] = round(onnx_latency(network, rounds=20).p50, 3)
             results[f"{name}: beats/s"] = round(onnx_beats_per_second(network, n_passes=20))

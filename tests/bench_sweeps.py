@@ -10,9 +10,9 @@ from pathlib import Path
 
 import papermill
 
-from ecgnb.cluster import connect, submitted, write_results
-from ecgnb.lessons import find, profile_parameters
-from ecgnb.sweeps import read_sweep
+from ecgnb.course.lessons import find, profile_parameters
+from ecgnb.course.sweeps.cluster import connect, submitted, write_results
+from ecgnb.course.sweeps.plan import read_sweep
 
 N_JOBS = 4
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "ECGNB_HEADLESS": "1"}

@@ -18,10 +18,11 @@ from pathlib import Path
 import pytest
 
 from ecgnb.cli import main
+from ecgnb.course.execute import execute
+from ecgnb.course.folders import read_metrics
+from ecgnb.course.lessons import find, results_path
 from ecgnb.datasets import fetch, load_ecg5000, load_records
 from ecgnb.errors import DataError
-from ecgnb.lessons import execute, find, results_path
-from ecgnb.run_folders import read_metrics
 
 SHORT_LESSON = """
 # %% [markdown]

@@ -13,7 +13,7 @@ from browser import open_page
 from conftest import ROOT
 from playwright.sync_api import expect
 
-from ecgnb.lessons import lessons
+from ecgnb.course.lessons import lessons
 
 
 @pytest.fixture(scope="module")

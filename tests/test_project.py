@@ -7,7 +7,7 @@ import tomllib
 import yaml
 from conftest import ROOT
 
-from ecgnb import authoring
+from ecgnb.course.authoring import text
 from ecgnb.datasets import DATASETS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -43,7 +43,7 @@ def test_constraints_name_what_we_require_but_torch():
 
 
 def test_readme_numbers_come_from_the_committed_runs():
-    assert authoring.readme_text() == (ROOT / "README.md").read_text(), "run: make readme"
+    assert text.readme_text() == (ROOT / "README.md").read_text(), "run: make readme"
     for marker in ("course", "results", "parameters"):
         assert f"<!-- {marker}:start -->" in (ROOT / "README.md").read_text()
 

@@ -1,25 +1,30 @@
 """Data sets: fetched and verified, read into `Beats`, split, or written as a synthetic stand-in."""
 
 from ecgnb.datasets.beats import Beats, concatenate
-from ecgnb.datasets.cut import RR_FEATURES, cut_beats, rr_features
 from ecgnb.datasets.ecg5000 import load_ecg5000, read_arff
-from ecgnb.datasets.fetch import DATASETS, fetch
 from ecgnb.datasets.heartbeat_csv import load_heartbeat_csv, load_heartbeat_csvs, read_beats
 from ecgnb.datasets.mitbih import DS1, DS2, PACED, RECORDS, divide_records, load_mitdb, load_records, patient_of
-from ecgnb.datasets.recording import Recording, read_recording
-from ecgnb.datasets.records import AAMI, Record, read_record
+from ecgnb.datasets.own.recording import Recording, read_recording
 from ecgnb.datasets.splits import (
     Split,
     beatwise_split,
+    describe_splits,
+    ds1_ds2_split,
     hybrid_split,
     limit_classes,
+    mixed_patients_split,
     one_class_split,
     overlaps,
     patient_folds,
     patient_split,
     random_patient_split,
+    stratified_order,
     without_overlap,
 )
+from ecgnb.datasets.store.fetch import DATASETS, fetch
+from ecgnb.datasets.timing import RR_FEATURES, log_rr, rr_features
+from ecgnb.datasets.wfdb import AAMI, Record, read_record
+from ecgnb.datasets.windows import cut_beats
 
 __all__ = [
     "AAMI",
@@ -36,7 +41,9 @@ __all__ = [
     "beatwise_split",
     "concatenate",
     "cut_beats",
+    "describe_splits",
     "divide_records",
+    "ds1_ds2_split",
     "fetch",
     "hybrid_split",
     "limit_classes",
@@ -45,6 +52,8 @@ __all__ = [
     "load_heartbeat_csvs",
     "load_mitdb",
     "load_records",
+    "log_rr",
+    "mixed_patients_split",
     "one_class_split",
     "overlaps",
     "patient_folds",
@@ -56,5 +65,6 @@ __all__ = [
     "read_record",
     "read_recording",
     "rr_features",
+    "stratified_order",
     "without_overlap",
 ]

@@ -18,12 +18,14 @@ import pandas as pd
 
 from ecgnb.datasets import synthetic
 from ecgnb.datasets.beats import Beats, concatenate
-from ecgnb.datasets.fetch import fetch
-from ecgnb.datasets.unpack import file_sha256
+from ecgnb.datasets.store.fetch import fetch
+from ecgnb.datasets.store.unpack import file_sha256
 from ecgnb.errors import DataError, UsageError
 
 N_SAMPLES = 140
+
 CLASS_NAMES = {1: "Normal", 2: "R-on-T PVC", 3: "PVC", 4: "SP", 5: "UB"}
+
 PARTS = {"train": "ECG5000_TRAIN.arff", "test": "ECG5000_TEST.arff"}
 
 

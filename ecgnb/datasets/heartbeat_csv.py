@@ -15,11 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgnb.datasets.beats import Beats, concatenate
-from ecgnb.datasets.inputs import check_size
-from ecgnb.datasets.records import CLASS_NAMES
-from ecgnb.datasets.signal_table import first_lines
+from ecgnb.datasets.own.limits import check_size
+from ecgnb.datasets.own.signal_table import first_lines
 from ecgnb.datasets.splits import Split, beatwise_split
-from ecgnb.datasets.unpack import file_sha256
+from ecgnb.datasets.store.unpack import file_sha256
+from ecgnb.datasets.wfdb import CLASS_NAMES
 from ecgnb.errors import DataError, UsageError
 
 N_SAMPLES = 187

@@ -23,16 +23,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecgnb.datasets import synthetic
 from ecgnb.datasets.beats import Beats, concatenate
-from ecgnb.datasets.cache import cached
-from ecgnb.datasets.cut import check_window, cut_beats
-from ecgnb.datasets.fetch import DATASETS, fetch
-from ecgnb.datasets.records import Record, read_record
+from ecgnb.datasets.store.cache import cached
+from ecgnb.datasets.store.fetch import DATASETS, fetch
+from ecgnb.datasets.wfdb import Record, read_record
+from ecgnb.datasets.windows import check_window, cut_beats
 from ecgnb.errors import DataError, UsageError
 
 DS1 = tuple("101 106 108 109 112 114 115 116 118 119 122 124 201 203 205 207 208 209 215 220 223 230".split())  # noqa: SIM905
+
 DS2 = tuple("100 103 105 111 113 117 121 123 200 202 210 212 213 214 219 221 222 228 231 232 233 234".split())  # noqa: SIM905
+
 PACED = ("102", "104", "107", "217")  # in neither: most of their beats come from a pacemaker
+
 RECORDS = tuple(sorted(DS1 + DS2 + PACED))
+
 SAME_PATIENT = {"202": "201"}  # 47 patients gave 48 records
 
 
@@ -194,6 +198,7 @@ def _files_sha256(names: Sequence[str]) -> dict[str, str]:
 def _code_sha256() -> str:
     """Return a hash of the code between files and beats, so that a change of it leaves old caches behind."""
     here = Path(__file__).parent
-    code = b"".join((here / f"{name}.py").read_bytes() for name in ("records", "cut", "mitbih", "beats", "cache"))
+    names = ("wfdb", "windows", "timing", "mitbih", "beats", "store/cache")
+    code = b"".join((here / f"{name}.py").read_bytes() for name in names)
     libraries = "".join(f"{name} {version(name)}\n" for name in ("wfdb", "scipy", "numpy"))
     return hashlib.sha256(code + libraries.encode()).hexdigest()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from ecgnb.datasets.beats import Beats
+from ecgnb.datasets.mitbih import divide_records, patient_of
 from ecgnb.errors import UsageError
 
 
@@ -358,3 +361,93 @@ def one_class_split(
     train, val, test = np.split(normal, ends)
     anomalies = np.setdiff1d(np.flatnonzero(~is_normal), reserved)
     return Split(train, val, np.concatenate([test, anomalies])).check(len(is_normal))
+
+
+def ds1_ds2_split(beats: Beats) -> Split:
+    """Split beats of mitdb as de Chazal et al. 2004 did: train on DS1, test on DS2, whose patients are others.
+
+    Record 201 is left out of DS1, for its patient is in DS2 too, as record 202. The four paced records are in no part.
+
+    Parameters
+    ----------
+    beats : Beats
+        Of all records.
+
+    Raises
+    ------
+    UsageError
+        As `patient_split` does.
+    """
+    train, test = divide_records()
+    return patient_split(beats.record, patient_of(beats.record), beats.class_name, train=train, test=test)
+
+
+def mixed_patients_split(beats: Beats, *, like: Split, seed: int) -> Split:
+    """Return the control of a patient-wise split: as many training beats, of all patients, tested on some of its test.
+
+    All beats of `like` are shuffled. As many as it trains on are for training; of the others, those that it tests on
+    are for the test. So the tested patients are met in training, and nothing else changes.
+
+    Parameters
+    ----------
+    beats : Beats
+    like : Split
+        Patient-wise, such as `ds1_ds2_split` gives it.
+    seed : int
+    """
+    rows = np.sort(np.concatenate([like.train, like.test]))
+    shuffled = beatwise_split(beats.label[rows], seed=seed, test=len(like.test) / len(rows), val=0.0)
+    tested = np.intersect1d(rows[shuffled.test], like.test)  # in order of time
+    return Split(rows[shuffled.train], None, tested).check(len(beats))
+
+
+def describe_splits(splits: Mapping[str, tuple[Beats, Split]]) -> pd.DataFrame:
+    """Return one row a split: its beats and patients, how many patients are on both sides, and what is tested.
+
+    Parameters
+    ----------
+    splits : mapping of name to (Beats, Split)
+
+    Returns
+    -------
+    DataFrame
+        Columns "training beats", "test beats", "patients trained on", "patients tested on", "patients in both", then
+        one column a class with its test beats. Where the beats' records are not known, neither are the patients: "?".
+    """
+    rows = {}
+    for name, (beats, split) in splits.items():
+        trained, tested = (set(patient_of(beats.record[part]).tolist()) for part in (split.train, split.test))
+        known = trained != {""}
+        rows[name] = {
+            "training beats": len(split.train),
+            "test beats": len(split.test),
+            "patients trained on": len(trained) if known else "?",
+            "patients tested on": len(tested) if known else "?",
+            "patients in both": len(trained & tested) if known else "?",
+            **beats[split.test].counts().add_prefix("tested: ").to_dict(),
+        }
+    return pd.DataFrame(rows).T
+
+
+def stratified_order(rows: NDArray[np.int64], label: ArrayLike, *, seed: int) -> NDArray[np.int64]:
+    """Shuffle rows so that the first so many of them, however many, hold each class in its share.
+
+    Parameters
+    ----------
+    rows : (n,) int array
+        Row numbers of beats.
+    label : (n_beats,) int array
+        Of all beats.
+    seed : int
+
+    Returns
+    -------
+    (n,) int array
+        The same rows in another order.
+    """
+    rows = np.random.default_rng(seed).permutation(rows)
+    found, place = np.asarray(label)[rows], np.empty(len(rows))
+    for one in np.unique(found):
+        members = np.flatnonzero(found == one)
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)  # from 0 to 1, at even distances
+    return rows[np.argsort(place, kind="stable")]

@@ -23,14 +23,19 @@ NORMAL = {
     "S": (0.20, -0.25, 0.08),
     "T": (1.50, 0.32, 0.32),
 }
+
 # How the classes differ, as the real ones do: ventricular beats are wide and lack a P wave, their T turned over and, in
 # R on T, the whole beat early; a supraventricular one keeps the QRS and has another P, nearer; "unclassified" is mixed.
 R_ON_T = NORMAL | {"P": (-1.2, 0.0, 0.16), "R": (-0.9, 1.0, 0.28), "S": (-0.2, -0.60, 0.25), "T": (0.8, -0.35, 0.40)}
+
 PVC = NORMAL | {"P": (-1.2, 0.0, 0.16), "R": (0.05, 1.3, 0.34), "S": (0.75, -0.70, 0.28), "T": (1.75, -0.30, 0.35)}
+
 SUPRAVENTRICULAR = NORMAL | {"P": (-0.75, -0.10, 0.12), "T": (1.35, 0.22, 0.38)}
+
 UNCLASSIFIED = NORMAL | {"R": (0.40, 0.7, 0.20), "S": (0.85, 0.25, 0.18), "T": (1.8, 0.05, 0.45)}
 
 WAVES = {1: NORMAL, 2: R_ON_T, 3: PVC, 4: SUPRAVENTRICULAR, 5: UNCLASSIFIED}  # by ECG5000's class values
+
 COUNTS = {"TRAIN": (292, 177, 10, 19, 2), "TEST": (2627, 1590, 86, 175, 22)}  # beats of each class in the real files
 
 
@@ -87,8 +92,10 @@ IN_MV = {
     "F": {"P": (-0.16, 0.08, 0.022), "R": (0.0, 1.25, 0.024), "S": (0.06, -0.45, 0.028), "T": (0.28, 0.0, 0.055)},
     "/": {"spike": (-0.07, 1.2, 0.003), "R": (0.0, 0.9, 0.035), "S": (0.08, -0.50, 0.045), "T": (0.31, -0.30, 0.060)},
 }  # fmt: skip
+
 # Interval before and after a beat, as a share of the patient's usual one: early beats, then a pause after V.
 TIMING = {"N": (1.0, 1.0), "A": (0.65, 1.05), "V": (0.65, 1.35), "F": (0.95, 1.05), "/": (1.0, 1.0)}
+
 SHARES = {"N": 0.80, "A": 0.07, "V": 0.08, "F": 0.05}
 
 

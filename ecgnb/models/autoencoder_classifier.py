@@ -1,4 +1,4 @@
-"""The dual-loss models of lesson 03: squeeze a beat into 64 numbers, draw it again from them, and name its class."""
+"""The dual-loss models of lesson 03: encode a beat in 64 numbers, reconstruct it from them, and classify it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ecgnb.errors import ModelError
 
 
 class AutoencoderClassifier(nn.Module):
-    """What the three models share: one latent vector, which a decoder draws and a small head names.
+    """What the three models share: a latent vector from which a decoder reconstructs and a small head classifies.
 
     A subclass adds `encode`, (n, n_samples) to (n, latent_dim), and `decode`, (n, latent_dim) to (n, n_samples).
 
@@ -41,15 +41,15 @@ class AutoencoderClassifier(nn.Module):
         self.head = nn.Sequential(nn.Linear(latent_dim, 64), nn.ReLU(), nn.Dropout(dropout), nn.Linear(64, n_classes))
 
     def encode(self, signal: Tensor) -> Tensor:
-        """Squeeze beats: (n, n_samples) to (n, latent_dim)."""
+        """Encode beats: (n, n_samples) to (n, latent_dim)."""
         raise NotImplementedError
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Draw beats: (n, latent_dim) to (n, n_samples)."""
+        """Reconstruct beats: (n, latent_dim) to (n, n_samples)."""
         raise NotImplementedError
 
     def forward(self, signal: Tensor, return_latent: bool = False) -> tuple[Tensor, ...]:
-        """Draw and name beats.
+        """Reconstruct and classify beats.
 
         Parameters
         ----------
@@ -63,12 +63,17 @@ class AutoencoderClassifier(nn.Module):
         latent : (n, latent_dim)
             Where it was asked for.
         """
+        latent = self.encode(self._one_lead(signal))
+        reconstruction = self.decode(latent)
+        logits = self.head(latent)
+        return (reconstruction, logits, latent) if return_latent else (reconstruction, logits)
+
+    def _one_lead(self, signal: Tensor) -> Tensor:
+        """Return beats of any of the three shapes as (n, n_samples)."""
         n = len(signal)
         if signal.shape not in ((n, self.n_samples), (n, 1, self.n_samples), (n, self.n_samples, 1)):
             raise ModelError(f"beats of shape {tuple(signal.shape)}; expected (n, {self.n_samples}), with one lead")
-        latent = self.encode(signal.reshape(n, self.n_samples))
-        outputs = self.decode(latent), self.head(latent)
-        return (*outputs, latent) if return_latent else outputs
+        return signal.reshape(n, self.n_samples)
 
     @staticmethod
     def reconstruction_loss(reconstruction: Tensor, signal: Tensor) -> Tensor:
@@ -82,7 +87,7 @@ class AutoencoderClassifier(nn.Module):
 
 
 class LSTMAutoencoderClassifier(AutoencoderClassifier):
-    """Two LSTM layers read a beat, a fully connected bottleneck squeezes it, two LSTM layers draw it again.
+    """Two LSTM layers read a beat, a fully connected layer is the bottleneck, two LSTM layers reconstruct it.
 
     After the idea of Liu et al. 2022, Biomedical Signal Processing and Control; not a replica of their network.
 
@@ -93,7 +98,7 @@ class LSTMAutoencoderClassifier(AutoencoderClassifier):
     hidden_dim : int
         Width of the four LSTM layers.
     samples_per_step : int
-        Samples the LSTM reads, and draws, at each step; must divide `n_samples`. 1 is the textbook form.
+        Samples the LSTM reads, and reconstructs, at each step; must divide `n_samples`. 1 is the textbook form.
     bottleneck : {"all", "last"}, optional
         Whether the fully connected layers join the latent vector to the states of all steps, or, as in the textbook, to
         the encoder's last state and one vector that the decoder sees at every step. Unless told otherwise "last" where
@@ -143,13 +148,13 @@ class LSTMAutoencoderClassifier(AutoencoderClassifier):
                         nn.init.orthogonal_(gate)
 
     def encode(self, signal: Tensor) -> Tensor:
-        """Squeeze beats: (n, n_samples) to (n, latent_dim)."""
+        """Encode beats: (n, n_samples) to (n, latent_dim)."""
         steps = signal.reshape(-1, self.n_steps, self.samples_per_step)
         states, _ = self.encoder(steps)  # (n, n_steps, hidden_dim)
         return self.squeeze(states[:, -self.n_joined :].flatten(1))
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Draw beats: (n, latent_dim) to (n, n_samples)."""
+        """Reconstruct beats: (n, latent_dim) to (n, n_samples)."""
         prepared = self.spread(latent).unflatten(1, (self.n_joined, -1))
         states, _ = self.decoder(prepared.expand(-1, self.n_steps, -1))  # (n, n_steps, hidden_dim)
         return self.read_out(states).flatten(1)
@@ -175,15 +180,15 @@ class CNNAutoencoderClassifier(AutoencoderClassifier):
         self.encoder, self.decoder = self.build(n_coarse, latent_dim)
 
     def build(self, n_coarse: int, latent_dim: int) -> tuple[nn.Sequential, nn.Sequential]:
-        """Return what squeezes, (n, 1, n_samples) to (n, latent_dim), and what draws, to (n, 1, 16 n_coarse)."""
+        """Return the encoder, (n, 1, n_samples) to (n, latent_dim), and the decoder, to (n, 1, 16 n_coarse)."""
         raise NotImplementedError
 
     def encode(self, signal: Tensor) -> Tensor:
-        """Squeeze beats: (n, n_samples) to (n, latent_dim)."""
+        """Encode beats: (n, n_samples) to (n, latent_dim)."""
         return self.encoder(signal[:, None])
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Draw beats: (n, latent_dim) to (n, n_samples)."""
+        """Reconstruct beats: (n, latent_dim) to (n, n_samples)."""
         return self.decoder(latent)[:, 0, : self.n_samples]
 
 
@@ -246,6 +251,6 @@ def _halve(channels_in: int, channels: int, size: int) -> list[nn.Module]:
 
 
 def _double(channels_in: int, channels: int) -> list[nn.Module]:
-    """Draw two positions for each: (n, in, t) to (n, out, 2 t)."""
+    """Make two positions of each: (n, in, t) to (n, out, 2 t)."""
     convolution = nn.ConvTranspose1d(channels_in, channels, 4, stride=2, padding=1)
     return [convolution, nn.BatchNorm1d(channels), nn.ReLU()]

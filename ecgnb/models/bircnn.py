@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ecgnb.models.beat_classifier import BeatClassifier, conv_block, scaled
+from ecgnb.models.layers import BeatClassifier, conv_block, scaled
 
 
 class BiRCNN(BeatClassifier):

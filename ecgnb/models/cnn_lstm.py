@@ -1,5 +1,7 @@
 """The CNN-LSTM of lesson 02: convolutions find waves, an LSTM reads their order, a head names the class."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor, nn
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ecgnb.models.beat_classifier import BeatClassifier, conv, scaled
+from ecgnb.models.layers import BeatClassifier, conv, scaled
 
 SAMPLES_PER_STEP = 8  # of the LSTM: as in lessons 01 and 03, several samples a step cost little and save much time
 

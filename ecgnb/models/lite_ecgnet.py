@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, softplus
 
-from ecgnb.models.beat_classifier import BeatClassifier, SqueezeExcitation, conv, scaled
+from ecgnb.models.layers import BeatClassifier, SqueezeExcitation, conv, scaled
 
 
 class SincFilters(nn.Module):

@@ -1,5 +1,7 @@
 """The LSTM autoencoder of lesson 01: read a beat step by step into one short vector, then draw it again."""
 
+from __future__ import annotations
+
 from torch import Tensor, nn
 
 from ecgnb.errors import ModelError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ecgnb.models.beat_classifier import BeatClassifier, conv_block, residual_stages, scaled
+from ecgnb.models.layers import BeatClassifier, conv_block, residual_stages, scaled
 
 
 class ResNet1d(BeatClassifier):

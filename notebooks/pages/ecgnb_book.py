@@ -16,7 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from ecgnb import authoring
-from ecgnb.lessons import find, lessons, results_path
+from ecgnb.course.lessons import find, lessons, results_path
 
 LESSON = re.compile(r"^\d\d_")
 

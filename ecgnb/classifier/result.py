@@ -1,0 +1,151 @@
+"""What was found in a recording: a table of beats, a summary, warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ecgnb.detection.quality import UPSIDE_DOWN
+
+UNSURE = "?"  # the label of a beat that is not classified
+
+MIN_CONFIDENCE = 0.7
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifiedRecording:
+    """The beats of a recording, named.
+
+    Parameters
+    ----------
+    beats : DataFrame
+        One row a beat: time_s and r_sample of its R peak, rr_s since the beat before, label (``?`` where it is not
+        classified), likeliest (the class with the highest probability), confidence (that probability), one column
+        ``p_...`` a class, and why it is not classified.
+    classes : list of str
+    faults : DataFrame
+        As `quality.find_faults` gives it.
+    seconds : float
+        Length of the recording.
+    fs : float
+    pointing_up : float
+        Share of beats that point up.
+    """
+
+    beats: pd.DataFrame
+    classes: list[str]
+    faults: pd.DataFrame
+    seconds: float
+    fs: float
+    pointing_up: float
+
+    def to_csv(self, path: str | Path | None = None) -> str | None:
+        """Write the table of beats, times to 0.1 ms; return it as text where no path is given."""
+        return beats_to_csv(self.beats, path)
+
+    def with_confidence(self, min_confidence: float) -> ClassifiedRecording:
+        """Return the same beats, classified where the network is at least so sure."""
+        return replace(self, beats=relabelled(self.beats, min_confidence))
+
+    def counts(self) -> pd.Series:
+        """Return the number of beats of each class, and of those not classified."""
+        return self.beats["label"].value_counts().reindex([*self.classes, UNSURE], fill_value=0).rename("beats")
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a reader wants first.
+
+        Returns
+        -------
+        dict
+            seconds, beats, heart_rate_bpm (of the median interval) with its lowest and highest over ten beats,
+            beats_by_class, not_classified (share), missing, flat and clipped (share of the time). Rates are None
+            where there are fewer than two beats.
+        """
+        counts, interval = self.counts(), self.beats["rr_s"].dropna()
+        over_ten = 60 / interval.rolling(10, min_periods=min(10, max(1, len(interval)))).mean().dropna()
+        share = self.faults.groupby("fault")["seconds"].sum() / self.seconds
+        return {
+            "seconds": self.seconds,
+            "beats": len(self.beats),
+            "heart_rate_bpm": 60 / float(interval.median()) if len(interval) else None,
+            "lowest_heart_rate_bpm": float(over_ten.min()) if len(interval) else None,
+            "highest_heart_rate_bpm": float(over_ten.max()) if len(interval) else None,
+            "beats_by_class": {name: int(counts[name]) for name in self.classes},
+            "not_classified": float(counts[UNSURE] / len(self.beats)) if len(self.beats) else None,
+        } | {fault: float(share.get(fault, 0)) for fault in ("missing", "flat", "clipped")}
+
+    def warnings(self) -> list[str]:
+        """Return what a reader should know before they believe the table, one sentence each."""
+        found, summary = [], self.summary()
+        if not len(self.beats):
+            found.append("No R peak was found; is this an ECG, and is its sampling rate right?")
+        elif summary["heart_rate_bpm"] is not None and not 20 <= summary["heart_rate_bpm"] <= 250:
+            rate = summary["heart_rate_bpm"]
+            found.append(f"A heart rate of {rate:.0f} a minute is hardly possible; is {self.fs:g} Hz the right rate?")
+        if self.pointing_up < UPSIDE_DOWN:
+            found.append(
+                f"{1 - self.pointing_up:.0%} of the beats point down: the lead may be upside down, or this heart's QRS "
+                "points down in it. The network learned from upright beats; try again with the signal flipped."
+            )
+        for fault, doing in (("missing", "has no value"), ("flat", "is flat"), ("clipped", "is clipped")):
+            stretches = self.faults[self.faults["fault"] == fault]
+            if len(stretches):
+                longest = stretches.sort_values("seconds").iloc[-1]
+                plural = "es" if len(stretches) > 1 else ""
+                found.append(
+                    f"The signal {doing} in {len(stretches):,} stretch{plural}, {summary[fault]:.1%} of the time; "
+                    f"the longest starts at {longest['start_s']:.1f} s and lasts {longest['seconds']:.2f} s."
+                )
+        if (summary["not_classified"] or 0) > 0.2:
+            found.append(
+                f"{summary['not_classified']:.0%} of the beats are not classified: this recording is unlike those the "
+                "network learned from."
+            )
+        return found
+
+
+def beats_to_csv(beats: pd.DataFrame, path: str | Path | None = None) -> str | None:
+    """Write a table of beats as `ClassifiedRecording.to_csv` does."""
+    digits = {name: 5 if name.startswith("p_") or name == "confidence" else 4 for name in beats.columns}
+    return beats.round(digits).to_csv(path, index_label="beat")
+
+
+def relabelled(beats: pd.DataFrame, min_confidence: float) -> pd.DataFrame:
+    """Return a table of beats, classified where the network is at least so sure; else their label is ``?``."""
+    has_window = beats["confidence"].notna()
+    sure = has_window & (beats["confidence"] >= min_confidence)
+    why = beats["why"].where(~has_window, "").mask(has_window & ~sure, f"less sure than {min_confidence:g}")
+    return beats.assign(label=beats["likeliest"].where(sure, UNSURE), why=why)
+
+
+def _named(p: NDArray[np.float32], why: NDArray[Any], classes: Sequence[str], min_confidence: float) -> pd.DataFrame:
+    has_window = ~np.isnan(p[:, 0])
+    safe = np.where(has_window[:, None], p, 0)
+    likeliest = np.where(has_window, np.array(classes)[safe.argmax(axis=1)], UNSURE)
+    confidence = np.where(has_window, safe.max(axis=1, initial=0), np.nan)
+    table = pd.DataFrame({"label": likeliest, "likeliest": likeliest, "confidence": confidence})
+    table = table.assign(**{f"p_{name}": p[:, k] for k, name in enumerate(classes)}, why=why)
+    return relabelled(table, min_confidence)
+
+
+def _table(
+    r: NDArray[np.int64],
+    p: NDArray[np.float32],
+    why: NDArray[Any],
+    wave: NDArray[np.float32],
+    fs: float,
+    classes: Sequence[str],
+    least: float,
+) -> pd.DataFrame:
+    time = r / fs
+    interval = np.diff(time, prepend=np.nan)
+    missing = np.cumsum(np.isnan(wave))[r]
+    interval[np.diff(missing, prepend=0) > 0] = np.nan  # nobody knows what beat in a gap
+    timing = pd.DataFrame({"time_s": time, "r_sample": r, "rr_s": interval})
+    return pd.concat([timing, _named(p, why, classes, least)], axis=1)

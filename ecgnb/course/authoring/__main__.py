@@ -1,0 +1,41 @@
+"""`python -m ecgnb.course.authoring`: notebooks, record, weights, readme."""
+
+from __future__ import annotations
+
+import sys
+
+from ecgnb.course.authoring.card import PRETRAINED
+from ecgnb.course.authoring.record import record, stale_because, update_notebook
+from ecgnb.course.authoring.text import _results, update_readme
+from ecgnb.course.lessons import PROFILES, find, lessons
+from ecgnb.errors import EcgnbError, UsageError
+
+
+def main(arguments: list[str]) -> int:
+    """Run ``notebooks``, ``record [NUMBER]``, ``weights`` or ``readme``."""
+    try:
+        if arguments[:1] == ["record"]:
+            for lesson in [find(number) for number in arguments[1:]] or lessons():
+                for profile in ("smoke", "full"):
+                    record(lesson, profile)
+        elif arguments == ["weights"]:
+            for number in PRETRAINED:
+                update_notebook(find(number), anew=True)
+        elif arguments not in (["notebooks"], ["readme"]):
+            raise UsageError(
+                "python -m ecgnb.course.authoring takes one of: notebooks, record [NUMBER], weights, readme"
+            )
+        for lesson in lessons():
+            if arguments == ["notebooks"] or not stale_because(lesson):
+                update_notebook(lesson)
+            if missing := set(PROFILES) - set(_results(lesson)):
+                print(f"{lesson.name}: not recorded since its code changed: {', '.join(missing)}; run: make full")
+        update_readme()
+    except EcgnbError as fault:
+        print(f"authoring: {fault}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,155 @@
+"""One recording with its annotations, read from WFDB files (.hea, .dat, .atr) and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import wfdb
+from numpy.typing import NDArray
+
+from ecgnb.errors import DataError
+
+CLASS_NAMES = ("N", "S", "V", "F", "Q")
+
+# Beat symbols by AAMI class (ANSI/AAMI EC57). B, n, r and ? are WFDB's other beat symbols; mitdb has none of them.
+AAMI = {
+    symbol: CLASS_NAMES.index(name)
+    for name, symbols in {"N": "NLRejB", "S": "AaJSn", "V": "VEr", "F": "F", "Q": "/fQ?"}.items()
+    for symbol in symbols
+}
+
+IN_MV = {"mV": 1.0, "uV": 1e-3, "µV": 1e-3, "V": 1e3}
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A recording and every annotation of it, beats and other marks alike.
+
+    Parameters
+    ----------
+    name : str
+    signal : (n_samples, n_leads) float32 array
+        In mV; NaN where the recorder gave no value.
+    leads : sequence of str
+        Name of each column of `signal`.
+    fs : float
+        Samples per second.
+    mark_sample : (n_marks,) int64 array
+        Where each annotation stands; for a beat, its R peak.
+    mark_symbol : (n_marks,) str array
+        What it says: a beat's type, a change of rhythm ("+"), a change of signal quality ("~"), ...
+    source : {"real", "synthetic"}
+    """
+
+    name: str
+    signal: NDArray[np.float32]
+    leads: tuple[str, ...]
+    fs: float
+    mark_sample: NDArray[np.int64]
+    mark_symbol: NDArray[np.str_]
+    source: str = "real"
+
+    @property
+    def is_beat(self) -> NDArray[np.bool_]:
+        """Which annotations mark a beat, (n_marks,)."""
+        return np.isin(self.mark_symbol, list(AAMI))
+
+    @property
+    def r_sample(self) -> NDArray[np.int64]:
+        """Sample of each beat's R peak, (n_beats,)."""
+        return self.mark_sample[self.is_beat]
+
+    @property
+    def label(self) -> NDArray[np.int64]:
+        """AAMI class of each beat as an index into `CLASS_NAMES`, (n_beats,)."""
+        return np.array([AAMI[symbol] for symbol in self.mark_symbol[self.is_beat]], dtype=np.int64)
+
+    def lead(self, name: str) -> str:
+        """Return the lead of that name, or the record's first lead where it has none of that name."""
+        return name if name in self.leads else self.leads[0]
+
+
+def read_record(folder: str | Path, name: str, *, annotator: str = "atr", source: str = "real") -> Record:
+    """Read one WFDB record with its annotations.
+
+    Parameters
+    ----------
+    folder : path
+    name : str
+        Name of the record, without an ending.
+    annotator : str
+        Ending of the annotation file.
+    source : {"real", "synthetic"}
+        What `Record.source` shall say.
+
+    Raises
+    ------
+    DataError
+        Where a file is missing or damaged, a signal does not add up to the checksum in the header, the header asks for
+        more than this course reads (several segments, several rates, skew, other units), or no annotation marks a beat.
+    """
+    base = Path(folder) / name
+    for ending in ("hea", annotator):
+        if not base.with_name(f"{name}.{ending}").is_file():
+            raise DataError(f"record {name!r} in {folder} lacks {name}.{ending}; expected a header, a signal and marks")
+    try:
+        header = wfdb.rdheader(str(base))
+        check_header(header, name)
+        raw = wfdb.rdrecord(str(base), physical=False)
+        marks = wfdb.rdann(str(base), annotator)
+        signal = raw.dac(return_res=32) * np.array([IN_MV[unit] for unit in raw.units], dtype=np.float32)
+    except DataError:
+        raise
+    except FileNotFoundError as fault:
+        raise DataError(f"record {name!r} in {folder} lacks {Path(str(fault.filename)).name}") from None
+    except Exception as fault:  # wfdb raises whatever a damaged file happens to trip
+        reason = " ".join(str(fault).split())[:120]
+        raise DataError(f"record {name!r} in {folder} cannot be read: {reason}; fetch it anew") from None
+    _check_sums(raw, name)
+    record = Record(
+        name=name,
+        signal=signal,
+        leads=tuple(lead or f"signal {position}" for position, lead in enumerate(raw.sig_name)),
+        fs=float(raw.fs),
+        mark_sample=np.asarray(marks.sample, dtype=np.int64),
+        mark_symbol=np.asarray(marks.symbol, dtype=np.str_),
+        source=source,
+    )
+    if not record.is_beat.any():
+        raise DataError(f"record {name!r} has no beat in {name}.{annotator}; expected one annotation a beat")
+    r, end = record.r_sample, len(signal)
+    if (np.diff(r) <= 0).any() or r[0] < 0:
+        raise DataError(f"record {name!r}: its beats are not marked in order of time, each once; the marks are damaged")
+    if (late := int((r >= end).sum())) > len(r) // 100:
+        raise DataError(
+            f"record {name!r}: {late} beats are marked after the signal's end ({end} samples); "
+            "the signal looks cut off, or the marks belong to another record"
+        )
+    return record
+
+
+def check_header(header: wfdb.Record | wfdb.MultiRecord, name: str, units: Sequence[str] | None = None) -> None:
+    """Refuse what this course does not read, rather than read it wrongly; `units`: of the leads that matter."""
+    if isinstance(header, wfdb.MultiRecord):
+        raise DataError(f"record {name!r} has several segments; expected one signal from start to end")
+    if not header.sig_name or not header.fs or header.fs <= 0:
+        raise DataError(
+            f"record {name!r} has {header.n_sig} signals at {header.fs} Hz; expected one or more, above 0 Hz"
+        )
+    if any((samples or 1) != 1 for samples in header.samps_per_frame) or any(header.skew):
+        raise DataError(f"record {name!r} has signals of several rates, or shifted ones; expected one rate and no skew")
+    if unknown := sorted({str(unit) for unit in (header.units if units is None else units) if unit not in IN_MV}):
+        raise DataError(f"record {name!r} is in {', '.join(unknown)}; expected one of: {', '.join(IN_MV)}")
+
+
+def _check_sums(raw: wfdb.Record, name: str) -> None:
+    """Compare each signal with the header's 16-bit checksum, which wfdb reads but does not use."""
+    for lead, values, expected in zip(raw.sig_name, raw.d_signal.T, raw.checksum, strict=True):
+        if expected is not None and (found := int(values.sum()) - int(expected)) % 65536:
+            raise DataError(
+                f"record {name!r}: lead {lead} is off its header's checksum {expected} by {found % 65536}; "
+                "the signal is damaged, or belongs to another header"
+            )

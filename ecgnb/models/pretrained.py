@@ -1,0 +1,43 @@
+"""The weights that come with the package."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+
+from torch import nn
+
+from ecgnb.errors import ModelError
+from ecgnb.models.files import load
+
+
+def pretrained_names() -> list[str]:
+    """Return the names `load_pretrained` takes."""
+    folder = files("ecgnb.models").joinpath("weights")
+    there = folder.iterdir() if folder.is_dir() else iter(())
+    return sorted(entry.name.removesuffix(".pth") for entry in there if entry.name.endswith(".pth"))
+
+
+def load_pretrained(name: str) -> nn.Module:
+    """Return a model with the weights that come with the package, in evaluation mode.
+
+    Its attribute `recipe` says how the beats it expects were cut; the model card beside the weights says what it was
+    trained on, how well it does, and what it must not be used for.
+
+    Parameters
+    ----------
+    name : str
+        "cnn_lstm": lesson 02's network, trained on DS1 of mitdb without record 201.
+
+    Raises
+    ------
+    ModelError
+        For a name that has no weights.
+    """
+    known = pretrained_names()
+    if name not in known:
+        there = f"there are some of: {', '.join(known)}" if known else "make some with: make weights"
+        raise ModelError(f"there are no pretrained weights of {name!r}; {there}")
+    with as_file(files("ecgnb.models").joinpath("weights", f"{name}.pth")) as path:
+        model, recipe = load(path)
+    model.recipe = recipe  # type: ignore[assignment]
+    return model

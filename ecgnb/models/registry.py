@@ -1,0 +1,80 @@
+"""Models by name."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from ecgnb.errors import ModelError
+from ecgnb.models.autoencoder_classifier import ComplexCNN, LSTMAutoencoderClassifier, SimpleCNN
+from ecgnb.models.bircnn import BiRCNN
+from ecgnb.models.cnn_lstm import CNNLSTM
+from ecgnb.models.deep_ecgnet import DeepECGNet
+from ecgnb.models.ecgnet import ECGNet
+from ecgnb.models.ldcnn import LDCNN
+from ecgnb.models.lite_ecgnet import LiteECGNet
+from ecgnb.models.lstm_autoencoder import LSTMAutoencoder
+from ecgnb.models.micro_ecgnet import MicroECGNet
+from ecgnb.models.resnet1d import ResNet1d
+from ecgnb.models.se_ecgnet import SEECGNet
+
+# Adding a model is one file beside this one, and one line here.
+_MODELS: dict[str, Callable[..., nn.Module]] = {
+    "bircnn": BiRCNN,
+    "cnn_lstm": CNNLSTM,
+    "complex_cnn": ComplexCNN,
+    "deep_ecgnet": DeepECGNet,
+    "ecgnet": ECGNet,
+    "ldcnn": LDCNN,
+    "lite_ecgnet": LiteECGNet,
+    "lstm_autoencoder": LSTMAutoencoder,
+    "lstm_autoencoder_classifier": LSTMAutoencoderClassifier,
+    "micro_ecgnet": MicroECGNet,
+    "resnet1d": ResNet1d,
+    "se_ecgnet": SEECGNet,
+    "simple_cnn": SimpleCNN,
+}
+
+
+def names() -> list[str]:
+    """Return the names `create` takes."""
+    return list(_MODELS)
+
+
+def create(name: str, **options: Any) -> nn.Module:
+    """Make a model with fresh random weights.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`.
+    **options
+        What the model's class takes, such as ``n_samples=140``.
+
+    Raises
+    ------
+    ModelError
+        For an unknown name or option.
+    """
+    if name not in _MODELS:
+        close = difflib.get_close_matches(str(name), _MODELS, 1, cutoff=0.4)
+        meant = f"did you mean {close[0]!r}? " if close else ""
+        raise ModelError(f"unknown model {name!r}; {meant}expected one of: {', '.join(_MODELS)}")
+    known = inspect.signature(_MODELS[name]).parameters
+    if unknown := set(options) - set(known):
+        raise ModelError(f"{name} has no option {', '.join(sorted(unknown))}; it takes: {', '.join(known)}")
+    try:
+        model = _MODELS[name](**options)
+    except TypeError as fault:
+        raise ModelError(f"{name} cannot be made with {options}: {fault}") from None
+    model.ecgnb_config = {"name": name, "options": options}  # type: ignore[assignment]
+    return model
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -1,0 +1,39 @@
+"""Figures that more than one lesson shows, in the house style; one fixed colour for each class of beat."""
+
+from ecgnb.plotting.beats import plot_beat_gallery, plot_beats_by_class, plot_mean_beats, plot_record_counts
+from ecgnb.plotting.diagrams import plot_heartbeat, plot_network
+from ecgnb.plotting.scores import (
+    plot_confidence,
+    plot_confusion_matrix,
+    plot_intervals,
+    plot_measure_by_class,
+    plot_roc_and_precision_recall,
+    plot_score_distribution,
+)
+from ecgnb.plotting.strips import plot_classified, plot_strip
+from ecgnb.plotting.style import ALARM_COLOUR, CLASS_COLOURS, TRAIN_COLOUR, VAL_COLOUR, use_style
+from ecgnb.plotting.training import plot_history, plot_reconstructions
+
+__all__ = [
+    "ALARM_COLOUR",
+    "CLASS_COLOURS",
+    "TRAIN_COLOUR",
+    "VAL_COLOUR",
+    "plot_beat_gallery",
+    "plot_beats_by_class",
+    "plot_classified",
+    "plot_confidence",
+    "plot_confusion_matrix",
+    "plot_heartbeat",
+    "plot_history",
+    "plot_intervals",
+    "plot_mean_beats",
+    "plot_measure_by_class",
+    "plot_network",
+    "plot_reconstructions",
+    "plot_record_counts",
+    "plot_roc_and_precision_recall",
+    "plot_score_distribution",
+    "plot_strip",
+    "use_style",
+]

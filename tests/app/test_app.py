@@ -1,0 +1,233 @@
+"""The app without a browser: every path through the page, and every bad file with a message and no traceback."""
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import wfdb
+from streamlit.testing.v1 import AppTest
+
+from ecgnb import models
+from ecgnb.app import page as module
+from ecgnb.app import serve, sources
+from ecgnb.classifier.load import load_classifier
+from ecgnb.datasets import cut_beats, load_records
+
+PAGE = Path(serve.__file__).with_name("page.py")
+
+
+@pytest.fixture
+def app(data_dir):
+    started = AppTest.from_file(str(PAGE), default_timeout=60).run()
+    assert not started.exception
+    return started
+
+
+def choose(app, kind):
+    app.radio(key="kind").set_value(kind).run()
+    return app
+
+
+def upload(app, key, *files):
+    """Upload (name, content) pairs; whatever happens, the page stays up."""
+    given = [(name, content, "application/octet-stream") for name, content in files]
+    app.file_uploader(key=key).set_value(given if app.file_uploader(key=key).accept_multiple_files else given[0]).run()
+    assert not app.exception
+    return app
+
+
+def metrics(app):
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def csv_of(record, separator=","):
+    seconds = np.arange(len(record.signal)) / record.fs
+    rows = [f"{t:.5f}{separator}{value:.4f}" for t, value in zip(seconds, record.signal[:, 0], strict=True)]
+    return "\n".join([f"time{separator}MLII", *rows]).encode()
+
+
+@pytest.fixture(scope="module")
+def record():
+    return load_records(["208"], data="synthetic")[0]
+
+
+def test_samples_need_no_data(app):
+    assert app.selectbox(key="sample").options == list(sources.SYNTHETIC)
+    for name in sources.SYNTHETIC:
+        app.selectbox(key="sample").set_value(name).run()
+        assert not app.exception and "SYNTHETIC" in app.error[0].value
+        assert metrics(app)["Length"] == "1.0 min" and int(metrics(app)["Beats"]) > 50
+        assert "not for diagnosis" in app.warning[0].value
+
+
+def test_recorded_samples_where_there_are_some(data_dir, real_mitdb):
+    (data_dir / "mitdb").mkdir(parents=True)
+    for ending in ("hea", "dat"):
+        (data_dir / "mitdb" / f"100.{ending}").symlink_to(real_mitdb / f"100.{ending}")
+    app = AppTest.from_file(str(PAGE), default_timeout=60).run()
+    app.selectbox(key="sample").set_value("MIT-BIH record 100").run()
+    assert not app.exception and not app.error
+    assert metrics(app)["Length"] == "30.1 min" and metrics(app)["Heart rate"] == "75 /min"
+
+
+def test_a_recording_as_csv(app, record):
+    upload(choose(app, module.KINDS[1]), "recording_files", ("mine.csv", csv_of(record)))
+    assert not app.error and metrics(app)["Length"] == "1.0 min"
+    n_beats = int(metrics(app)["Beats"])
+    assert n_beats == pytest.approx(len(record.r_sample), abs=3)
+    table = app.dataframe[0].value
+    assert len(table) == n_beats and {"time_s", "label", "confidence", "p_N"} <= set(table.columns)
+    app.number_input(key="beat").set_value(7).run()
+    assert any(text.value.startswith("#### Beat 7:") for text in app.markdown)
+    assert app.get("plotly_chart") and app.get("download_button")
+
+
+def test_confidence_detector_and_flip(app, record):
+    upload(choose(app, module.KINDS[1]), "recording_files", ("mine.csv", csv_of(record)))
+    before = metrics(app)["Not classified"]
+    app.slider(key="least").set_value(1.0).run()
+    assert float(metrics(app)["Not classified"].rstrip("%")) > float(before.rstrip("%"))
+    assert any("of the beats are not classified" in warning.value for warning in app.warning)
+    app.checkbox(key="flip").set_value(True).run()
+    assert any("upside down" in warning.value for warning in app.warning)
+    app.selectbox(key="detector").set_value("sleepecg").run()
+    assert not app.exception and not app.error
+
+
+def test_a_wfdb_pair_and_half_of_one(app, record, tmp_path):
+    turned = record.signal[:, ::-1].astype(float)
+    wfdb.wrsamp("rec", fs=360, units=["mV", "mV"], sig_name=["V1", "MLII"], p_signal=turned, fmt=["212", "212"],
+                write_dir=str(tmp_path))  # fmt: skip
+    pair = [(f"rec.{ending}", (tmp_path / f"rec.{ending}").read_bytes()) for ending in ("dat", "hea")]
+    upload(choose(app, module.KINDS[1]), "recording_files", *pair)
+    assert not app.error and app.subheader[0].value == "rec · lead MLII · 360 Hz"
+    app.text_input(key="lead").set_value("V1").run()
+    assert app.subheader[0].value == "rec · lead V1 · 360 Hz"
+    app.text_input(key="lead").set_value("V9").run()
+    assert "record rec has no lead 'V9'; it has: V1, MLII" in app.error[0].value
+    for half in pair:
+        upload(app, "recording_files", half)
+        assert "a WFDB record needs rec.hea and rec.dat" in app.error[0].value
+    upload(app, "recording_files", *pair, ("more.csv", b"1\n2\n"))
+    assert "3 files; expected one, or the .hea and the .dat" in app.error[0].value
+
+
+def test_the_rate_can_be_entered(app, record):
+    content = "\n".join(f"{value:.4f}" for value in record.signal[:, 0]).encode()
+    upload(choose(app, module.KINDS[1]), "recording_files", ("bare.txt", content))
+    assert "does not say its sampling rate; enter it" in app.error[0].value
+    app.number_input(key="fs").set_value(5.0).run()
+    assert "the sampling rate fs is 5.0; expected 100 to 2000" in app.error[0].value
+    app.number_input(key="fs").set_value(360.0).run()
+    assert not app.error and int(metrics(app)["Beats"]) > 50
+
+
+def test_beats_already_cut(app, record):
+    choose(app, module.KINDS[2])
+    app.checkbox(key="beat_sample").set_value(True).run()
+    assert not app.exception and "SYNTHETIC beats" in app.error[0].value and metrics(app)["Beats"] == "12"
+    beats = cut_beats(record, 75, 112, fs=125)
+    for rows in (1, 20):
+        stream = io.BytesIO()
+        np.savetxt(stream, np.column_stack([beats.signal, beats.label])[:rows], delimiter=",")
+        upload(app, "beat_file", ("beats.csv", stream.getvalue()))
+        assert not app.error and metrics(app)["Beats"] == str(rows) and "% agree" in app.info[0].value
+    np.savetxt(stream := io.BytesIO(), np.zeros((3, 186)), delimiter=",")
+    upload(app, "beat_file", ("beats.csv", stream.getvalue()))
+    assert "beats.csv has 186 columns; expected 187 values a row" in app.error[0].value
+
+
+def bomb():
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\0" * 50_000_000)
+    return stream.getvalue()
+
+
+class Evil:
+    def __reduce__(self):
+        return (Path("pwned").touch, ())
+
+
+BAD = {
+    "empty.csv": (b"", "empty.csv is empty"),
+    "prose.txt": (b"to be or not to be\n" * 9, "no line of numbers"),
+    "bomb.csv": (bomb(), "bomb.csv is no text"),
+    "bomb.npy": (bomb(), "bomb.npy is an archive of arrays"),
+    "pickle.npy": (pickle.dumps({"a": 1}), "no NumPy array of numbers"),
+    "nan.csv": (b"nan\n" * 3000 + b"1\n2\n", "no line of numbers|is no number"),
+    "inf.csv": (b"1\n" + b"inf\n" * 3000, "is no number"),
+    "flat.csv": (b"1.5\n" * 3000, "the signal is 1.5 from start to end"),
+    "short.csv": (b"1\n2\n" * 250, "are 2 s of signal; expected at least 5 s"),
+    "../../etc/evil.csv": (b"word\n", "evil.csv has no line of numbers"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_recordings(app, name, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    content, message = BAD[name]
+    choose(app, module.KINDS[1])
+    app.number_input(key="fs").set_value(250.0)
+    upload(app, "recording_files", (name, content))
+    assert any(word in app.error[0].value for word in message.split("|")), app.error[0].value
+    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+    app.radio(key="kind").set_value(module.KINDS[0]).run()
+    assert not app.exception and metrics(app)["Length"] == "1.0 min", "and the app goes on"
+
+
+def test_a_file_too_large(monkeypatch):
+    class Huge:
+        name, size = "huge.csv", 2**30
+
+    with (
+        pytest.raises(sources.DataError, match=r"huge\.csv has 1,024 MB; expected at most 512 MB"),
+        sources.stored([Huge()]),
+    ):
+        pass
+    assert serve.SETTINGS["server.maxUploadSize"] == "512", "and Streamlit refuses it before that"
+
+
+def saved(tmp_path, **recipe):
+    network = models.create("cnn_lstm", n_samples=187, n_classes=5)
+    models.save(network, tmp_path / "m.pth", **recipe)
+    return (tmp_path / "m.pth").read_bytes()
+
+
+def test_a_model_of_a_run(app, tmp_path):
+    app.selectbox(key="model").set_value(module.OWN_MODEL).run()
+    assert "Upload a model file" in app.info[0].value
+    upload(app, "model_file", ("patient_wise_model.pth", saved(tmp_path, **load_classifier().recipe)))
+    assert not app.error or "SYNTHETIC" in app.error[0].value
+    assert int(metrics(app)["Beats"]) > 50
+    upload(app, "model_file", ("cut.pth", saved(tmp_path, fs=125.0, classes="N S V F Q")))
+    assert any("does not say how its beats are cut" in error.value for error in app.error)
+
+
+def test_models_that_are_none(app, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    app.selectbox(key="model").set_value(module.OWN_MODEL).run()
+    torch.save(Evil(), stream := io.BytesIO())
+    large = {"format": models.FORMAT, "name": "cnn_lstm", "options": {"n_samples": 10**9, "n_classes": 5}, "extra": {}}
+    torch.save(large | {"state_dict": {}}, absurd := io.BytesIO())
+    good = torch.load(io.BytesIO(saved(tmp_path, **load_classifier().recipe)), weights_only=True)
+    torch.save(good | {"options": good["options"] | {"n_samples": 10**8}}, long := io.BytesIO())
+    hollow = {name: torch.zeros((), dtype=part.dtype).expand(part.shape) for name, part in good["state_dict"].items()}
+    torch.save(good | {"state_dict": hollow}, stretched := io.BytesIO())
+    for name, content, message in (
+        ("pickle.pth", pickle.dumps(Evil()), "cannot be|can be read safely"),
+        ("torch.pth", stream.getvalue(), "can be read safely"),
+        ("bomb.pth", bomb(), "unpacks to 50,000,000"),
+        ("text.pth", b"hello", "can be read safely"),
+        ("absurd.pth", absurd.getvalue(), "do not fit"),
+        ("long.pth", long.getvalue(), "do not fit"),
+        ("stretched.pth", stretched.getvalue(), "do not fit"),
+        ("a.pth", b"a word", "can be read safely"),
+    ):
+        upload(app, "model_file", (name, content))
+        assert any(word in app.error[0].value for word in message.split("|")), app.error[0].value
+        assert not (tmp_path / "pwned").exists(), "no code of it ran"

@@ -1,0 +1,403 @@
+"""Every lesson: its pair agrees, its outputs are fresh, its anatomy holds, it runs from anywhere and repeats itself."""
+
+import configparser
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import jupytext
+import nbformat
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from ecgnb.course import exercises
+from ecgnb.course.authoring import record, text
+from ecgnb.course.execute import execute
+from ecgnb.course.folders import is_finished, read_metrics
+from ecgnb.course.lessons import (
+    Lesson,
+    Parameter,
+    check_parameters,
+    code_sha256,
+    lessons,
+    parameters,
+    profile_parameters,
+    results_path,
+)
+from ecgnb.datasets import load_mitdb
+from ecgnb.errors import UsageError
+
+LESSONS = lessons()
+each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.number)
+
+
+def cells(notebook):
+    return [(cell.cell_type, cell.source.strip(), cell.metadata.get("tags", [])) for cell in notebook.cells]
+
+
+@each_lesson
+def test_pairing(lesson):
+    assert cells(jupytext.read(lesson.script)) == cells(nbformat.read(lesson.notebook, as_version=4))
+
+
+@each_lesson
+def test_freshness(lesson):
+    assert record.stale_because(lesson) == "", "run: make notebooks"
+    committed = nbformat.read(lesson.notebook, as_version=4)
+    nbformat.validate(committed)
+    assert all(cell.execution_count for cell in committed.cells if cell.cell_type == "code")
+    recorded = read_json(results_path(lesson, "default"))
+    assert recorded.pop("code_sha256") == code_sha256(jupytext.read(lesson.script))
+    assert record.committed_record(lesson) == recorded
+    assert record.committed_record(lesson)["data"]["source"] == "real"
+    assert text.lesson_text(lesson) == lesson.script.read_text(), "run: make readme"
+
+
+def read_json(path):
+    return json.loads(path.read_text())
+
+
+def test_freshness_notices_changes(tmp_path):
+    """The check above can fail: on changed code, a changed package, a synthetic run; not on changed prose."""
+    lesson = Lesson("01", LESSONS[0].name, tmp_path / LESSONS[0].script.name)
+    assert record.stale_because(lesson) == "it was never executed"
+    shutil.copy(LESSONS[0].notebook, lesson.notebook)
+    script = LESSONS[0].script.read_text()
+    lesson.script.write_text(script.replace("# ## The data", "# ## Data"))
+    assert record.stale_because(lesson) == ""
+    lesson.script.write_text(script.replace("plotting.use_style()", "plotting.use_style()  # changed"))
+    assert "its code changed" in record.stale_because(lesson)
+    lesson.script.write_text(script)
+    text = lesson.notebook.read_text()
+    lesson.notebook.write_text(text.replace("class LSTMAutoencoder", "class OldAutoencoder"))
+    assert "older source" in record.stale_because(lesson)
+    synthetic = json.loads(text)
+    synthetic["metadata"]["ecgnb"]["source"] = "synthetic"
+    lesson.notebook.write_text(json.dumps(synthetic))
+    assert "not executed on real data" in record.stale_because(lesson)
+
+
+def test_changed_prose_keeps_the_outputs(tmp_path):
+    lesson = Lesson("01", LESSONS[0].name, tmp_path / LESSONS[0].script.name)
+    shutil.copy(LESSONS[0].notebook, lesson.notebook)
+    lesson.script.write_text(LESSONS[0].script.read_text().replace("# ## The data", "# ## Other words"))
+    assert not record.update_notebook(lesson), "nothing is executed"
+    before, after = (nbformat.read(found.notebook, as_version=4) for found in (LESSONS[0], lesson))
+    assert cells(after) == cells(jupytext.read(lesson.script)) != cells(before)
+    for old, new in zip(before.cells, after.cells, strict=True):
+        assert old.get("outputs") == new.get("outputs")
+        assert old.id == new.id or old.source != new.source
+
+
+def test_a_list_takes_a_list():
+    parameter = Parameter("models", "list[str]", ["a"], "names")
+    assert parameter.check("['a', 'b']") == ["a", "b"]
+    for value in ("3", "a, b", {"a": 1}):
+        with pytest.raises(UsageError, match="parameter models takes a list; got"):
+            parameter.check(value)
+
+
+@each_lesson
+def test_no_trace_of_the_machine(lesson):
+    text = lesson.notebook.read_text()
+    assert not re.search(r"/(home|root|work|tmp|Users)/", text)
+    assert "papermill" not in nbformat.read(lesson.notebook, as_version=4).metadata
+
+
+@each_lesson
+def test_anatomy(lesson):
+    notebook = jupytext.read(lesson.script)
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    prose = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert 25 <= len(notebook.cells) <= 50
+    assert max(len(source.splitlines()) for source in code) <= 25
+    assert sorted(len(source.splitlines()) for source in code)[len(code) // 2] <= 15, "most code cells are short"
+    assert notebook.cells[0].source.startswith("# ") and "![" in notebook.cells[0].source, "a title and a hero figure"
+    for heading in ("**You will** ", "**You will learn**", "**You need**", "## Baselines first", "## Exercises",
+                    "## What you learned", "**In practice.**", "**Next.**", "### References"):  # fmt: skip
+        assert heading in prose, heading
+    assert "not for diagnosis" in prose
+    assert prose.index("## Baselines first") < prose.index("## The model")
+    assert prose.count("<summary>A solution</summary>") >= 2 and prose.count("<summary>Guess first") >= 3
+    assert "doi.org" in prose
+    assert "run.finish(" in code[-1]
+    assert not re.search(r"^\s*[%!]", "\n".join(code), re.MULTILINE), "no magics: ruff cannot read them"
+    for image in re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", prose):
+        assert len(image[0]) > 30 and (lesson.script.parent / image[1]).is_file()
+    outputs = nbformat.read(lesson.notebook, as_version=4)
+    pictures = [
+        output for cell in outputs.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
+    ]
+    assert len(pictures) >= 5
+    assert all(len(picture["metadata"]["image/png"]["alt"]) > 30 for picture in pictures), "alt text on every figure"
+
+
+@each_lesson
+def test_parameters(lesson):
+    notebook = jupytext.read(lesson.script)
+    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    found = parameters(lesson)
+    assert len(found) == len(tagged[0].source.strip().splitlines()), "one parameter a line, nothing else"
+    for parameter in found.values():
+        assert parameter.type != "None" and parameter.help, f"{parameter.name} needs a type and a comment"
+        assert parameter.check(parameter.default) == parameter.default, "the default is within its own range"
+    for profile in ("smoke", "default", "full"):
+        values = profile_parameters(lesson, profile)
+        assert check_parameters(lesson, values) == values
+    assert set(record.committed_record(lesson)["parameters"]) == set(found) - {"output_dir"}
+    with pytest.raises(UsageError, match="has no parameter 'ephocs'"):
+        check_parameters(lesson, {"ephocs": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [("lr", "1e-3", 0.001), ("lr", 1, 1.0), ("epochs", "7", 7), ("search", "True", True), ("search", False, False)],
+)
+def test_values_take_the_declared_type(name, value, expected):
+    found = check_parameters(LESSONS[0], {name: value})[name]
+    assert found == expected and type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("epochs", "ten"), ("epochs", 1.5), ("epochs", True), ("lr", "fast"), ("search", "perhaps"), ("data", 3)],
+)
+def test_values_of_another_type_are_refused(name, value):
+    with pytest.raises(UsageError, match=f"parameter {name} takes .*; got {value!r}"):
+        check_parameters(LESSONS[0], {name: value})
+
+
+def test_what_lesson_01_says_of_its_search():
+    """The default is not worse than the best setting by more than the spread, and no step between rows is larger."""
+    full = read_json(results_path(LESSONS[0], "full"))
+    assert full["code_sha256"] == code_sha256(jupytext.read(LESSONS[0].script)), "run: make full"
+    rows = full["metrics"]["search"]
+    defaults = {name: parameter.default for name, parameter in parameters(LESSONS[0]).items()}
+    names = ("embedding_dim", "samples_per_step", "input_noise")
+    (chosen,) = [row for row in rows if all(row[name] == defaults[name] for name in names)]
+    assert rows[0]["auroc"] - chosen["auroc"] < chosen["spread"]
+    scores = [row["auroc"] for row in rows]
+    steps = [before - after for before, after in itertools.pairwise(scores)]
+    assert min(steps) >= 0
+    assert max(steps) < min(row["spread"] for row in rows), "no step is larger than the spread"
+
+
+def test_what_lesson_02_says_of_its_search():
+    """Eight epochs are ahead of the default four by less than the spread."""
+    full = read_json(results_path(LESSONS[1], "full"))
+    assert full["code_sha256"] == code_sha256(jupytext.read(LESSONS[1].script)), "run: make full"
+    rows = full["metrics"]["search"]
+    defaults = {name: parameter.default for name, parameter in parameters(LESSONS[1]).items()}
+    wanted = {"epochs": defaults["patient_epochs"], "learning rate": defaults["lr"], "samples before R": 75}
+    (chosen,) = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+    assert rows[0]["epochs"] == 8 and rows[1] == chosen
+    assert rows[0]["macro F1, N S V"] - chosen["macro F1, N S V"] < chosen["spread"]
+
+
+@pytest.mark.parametrize("profile", ["default", "full"])
+def test_what_lesson_03_says(profile):
+    """Its prose is written without numbers; here they are, for both runs that are recorded."""
+    run = read_json(results_path(LESSONS[2], profile))
+    assert run["code_sha256"] == code_sha256(jupytext.read(LESSONS[2].script)), "run: make full"
+    found = run["metrics"]
+    assert found["pca_reconstruction_mse"] < found["reconstruction_mse"] / 5, "components draw better, not close"
+    assert found["reconstruction_mse"] > 1.5 * found["splits"]["beat-wise"]["reconstruction_mse"], "new hearts cost"
+    assert min(found["names_the_patient"].values()) > 0.8, "one beat's numbers point to its recording"
+    assert abs(found["names_the_patient"]["network"] - found["names_the_patient"]["PCA"]) < 0.06
+    auroc = {detector: {c: e and e[0] for c, e in row.items()} for detector, row in found["anomaly"].items()}
+    assert auroc["our error (z²)"]["V"] < 0.6, "by shape, V is no worse drawn than N"
+    assert auroc["scale alone (mV)"]["V"] > auroc["our error (mV²)"]["V"] - 0.05, "size alone finds it"
+    assert auroc["trained on N (z²)"]["V"] > auroc["our error (z²)"]["V"] > auroc["PCA of N (z²)"]["V"] - 0.05
+    assert auroc["1 - p(N)"]["V"] > max(row["V"] for d, row in auroc.items() if d != "1 - p(N)")
+    assert auroc["our error (z²)"]["S"] > auroc["our error (z²)"]["V"], "S is found, of all things"
+    assert auroc["our error (z²)"]["Q"] is None, "fewer than 20 beats"
+    assert found["adaptation_macro_f1"] > 0.2
+    assert found["adaptation_others"][0] < found["adaptation_macro_f1"] / 2, "far smaller without one record"
+    mixed = [found["ablation"][ratio] for ratio in ("10 : 1", "1 : 1", "1 : 10")]
+    assert all(np.sign(row["head_gain"]) == (1 if profile == "default" else -1) for row in mixed)
+    assert all(low < 0 < high for low, high in (row["head_gain_interval"] for row in mixed))
+    assert all(row["error_gain_interval"][0] > 0 for row in mixed[1:]), "drawing pays for naming"
+    probes = [found["ablation"][ratio]["probe_gain_interval"] for ratio in found["ablation"] if ratio != "naming alone"]
+    missing = [np.sign(low) for low, high in probes if low * high > 0]
+    assert set(missing) == {1 if profile == "default" else -1}, "of one sign here and of the other there"
+    assert found["ablation"]["drawing alone"]["probe_gain_interval"][1] > 0, "it holds about as much of the class"
+    lstm, small, large = (found["models"][n] for n in ("lstm_autoencoder_classifier", "simple_cnn", "complex_cnn"))
+    assert small["parameters"] * 15 < lstm["parameters"] < small["parameters"] * 17, "a sixteenth"
+    assert small["train_beats_per_second"] > 3 * lstm["train_beats_per_second"] > 3 * large["train_beats_per_second"]
+    assert small["reconstruction_mse"] < min(lstm["reconstruction_mse"], large["reconstruction_mse"]), "draws best"
+    assert small["macro_f1_interval"][0] < lstm["macro_f1"] < small["macro_f1_interval"][1], "names about as well"
+    assert large["macro_f1"] < small["macro_f1"]
+    splits = found["splits"]
+    assert splits["hybrid"]["reconstruction_mse"] < 0.55 * splits["patient-wise"]["reconstruction_mse"], "by half"
+    default = read_json(results_path(LESSONS[2], "default"))["metrics"]
+    if profile == "full":
+        assert found["reconstruction_mse"] < 0.6 * default["reconstruction_mse"], "about half"
+        assert found["macro_f1"] <= default["macro_f1"], "no higher"
+
+
+def test_what_lesson_04_says():
+    """Its prose is written without numbers; here they are."""
+    run = read_json(results_path(LESSONS[3], "default"))
+    assert run["code_sha256"] == code_sha256(jupytext.read(LESSONS[3].script)), "run: make notebooks"
+    found = run["metrics"]
+    models, usual = found["models"], found["usual"]
+    assert len(models) == 8 and found["smallest"] == "micro_ecgnet"
+    assert usual["se_ecgnet"]["parameters"] > 100 * usual["lite_ecgnet"]["parameters"], "more than a hundred times"
+    assert 11 < usual["se_ecgnet"]["parameters"] / usual["bircnn"]["parameters"] < 13, "a twelfth"
+    assert usual["bircnn"]["macs"] == pytest.approx(usual["se_ecgnet"]["macs"], rel=0.05), "as many operations"
+    assert 65 < models["se_ecgnet"]["peak_memory_mb"] < 75, "70 MB"
+    faster = [name for name in models if models[name]["latency_ms_p50"] < models["lite_ecgnet"]["latency_ms_p50"]]
+    assert max(models[name]["macs"] for name in faster) > 3 * models["lite_ecgnet"]["macs"], "many small layers"
+    higher = [name for name, model in models.items() if model["macro_f1_without_the_shift"] > model["macro_f1"]]
+    assert len(higher) >= 6, "for most networks it is the higher one"
+    assert max(model["per_class"]["SVEB"]["recall"] for model in models.values()) < 0.3, "no network finds many"
+    low, high = found["smallest_on_all_minus_best_interval"]
+    assert low < 0 < high and found["smallest_on_all_minus_best"] > -0.02, "level with the best of the others"
+    leak, overlap = found["leak"]["micro_ecgnet"], found["leak_by_overlap"]["micro_ecgnet"]
+    assert overlap[1] > 0 and overlap[0] < (leak["stratified-gap"][0] - leak["record-wise"][0]) / 3, "a small part"
+    assert found["leak_windows_seen"]["stratified"] > 0.4 and found["leak_windows_seen"]["stratified-gap"] == 0
+    choices = found["choices"]
+    mean = {change: np.mean(row["validation_macro_f1"]) for change, row in choices.items()}
+    ours, separable, wider = (choices[change] for change in ("as it is", "separable", "stride of two"))
+    assert min(ours["validation_macro_f1"]) < 0.3, "one of ours failed"
+    assert max(mean["averages over time"], mean["not disturbed"]) < mean["as it is"] < mean["stride of two"]
+    assert mean["separable"] >= mean["as it is"] and separable["parameters"] < 0.42 * ours["parameters"]
+    assert separable["latency_ms_p50"] > 1.8 * ours["latency_ms_p50"] and wider["macs"] == 2 * ours["macs"]
+    full = read_json(results_path(LESSONS[3], "full"))
+    assert full["code_sha256"] == run["code_sha256"], "run: make full LESSON=04"
+    assert full["parameters"]["minutes"] == 1.5 and full["metrics"]["smallest_minus_best_interval"][0] > 0, "on top"
+    assert (
+        full["metrics"]["train_beats"]["se_ecgnet"] < 10_000 < 70_000 < full["metrics"]["train_beats"]["micro_ecgnet"]
+    )
+    trained = {change: row["validation_macro_f1"] for change, row in full["metrics"]["choices"].items()}
+    assert max(map(np.ptp, trained.values())) < 0.1, "there trainings agree"
+    averaged = np.mean(trained.pop("averages over time"))
+    level = [np.mean(values) for values in trained.values()]
+    assert max(level) - min(level) < 0.03 and averaged < min(level) - 0.1, "the read-out was the one that mattered"
+
+
+@pytest.mark.parametrize("profile", ["default", "full"])
+def test_what_lesson_05_says(profile):
+    """Its prose is written without numbers; here they are."""
+    run = read_json(results_path(LESSONS[4], profile))
+    assert run["code_sha256"] == code_sha256(jupytext.read(LESSONS[4].script)), "run: make full LESSON=05"
+    found = run["metrics"]
+    base, ours = found["baselines"]["half of the highest"], found["detectors"]["slope"]
+    assert 0.45 < base < 0.6, "the simple rule misses nearly half"
+    assert found["detectors"]["half of the highest"]["positive predictive value"][0] > 0.99, "and invents next to none"
+    assert min(ours["sensitivity"][0], ours["positive predictive value"][0]) > 0.99, "the floor"
+    wrong, on_ds1 = found["wrong_on_ds2"], found["wrong_on_ds1"]
+    assert wrong["xqrs"] < wrong["slope"] < wrong["sleepecg"], "XQRS makes fewer errors than ours on DS2"
+    assert 3 * on_ds1["slope"] < min(on_ds1["xqrs"], on_ds1["sleepecg"]), "and many more on DS1, which chose ours"
+    classes = {name: found["sensitivity_by_class"][name] for name in "NSV"}
+    assert max(classes.values()) - min(classes.values()) < 0.005, "missed about equally often"
+    assert 0.75 < found["surely_wrong"] < 0.85, "four in five, roughly"
+    assert found["upside_down_reported"]["upside down"] == 22 and found["upside_down_reported"]["as it is"] == 0
+    low, high = found["accuracy_change_by_detection_interval"]
+    assert -0.01 < low < 0 < high, "a loss of more than a point is unlikely"
+    confusion = np.array(found["confusion"])
+    assert confusion[1, 0] > 0.8 * confusion[1].sum(), "most S go by as N"
+    done = {name: value[0] for name, value in found["done_to_it"].items()}
+    assert abs(done["100 Hz"] - done["as it is"]) < 0.02 > abs(done["1,000 Hz"] - done["as it is"]), (
+        "rates change little"
+    )
+    assert done["upside down"] < done["the other lead"] < done["said to be 250 Hz"] < done["as it is"] - 0.05
+    assert found["accuracy_of_classified"] > found["accuracy_of_all"]
+    assert 0.98 < found["int8_agreement"] < 0.995, "about one beat in a hundred, as README says"
+    assert found["int8_beats_per_second"] > found["onnx_beats_per_second"] > found["torch_beats_per_second"]
+    assert found["torch_latency_ms_p50"] > 2 * found["onnx_latency_ms_p50"]
+
+
+@pytest.fixture(scope="module", params=LESSONS, ids=lambda lesson: lesson.number)
+def smoke(request, tmp_path_factory):
+    """A lesson executed in smoke size, from a foreign working directory."""
+    folder = tmp_path_factory.mktemp("smoke")
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("elsewhere"))
+    try:
+        yield request.param, execute(request.param, profile="smoke", output_dir=folder / "run")
+    finally:
+        os.chdir(before)
+
+
+def test_smoke_run(smoke):
+    lesson, folder = smoke
+    assert is_finished(folder)
+    for name in ("executed.ipynb", "executed.html", "SUMMARY.txt", "best_model.pth", "predictions.npz"):
+        assert (folder / name).stat().st_size > 0
+    figures = list((folder / "figures").glob("*.png"))
+    assert len(figures) >= 5 and min(figure.stat().st_size for figure in figures) > 3000
+    record = read_metrics(folder)
+    assert record["data"]["source"] == "synthetic"
+    recorded = read_json(results_path(lesson, "default"))
+    assert set(record["metrics"]) == set(recorded["metrics"]), "a smoke run measures what a real one measures"
+    page = (folder / "executed.html").read_text()
+    assert "SYNTHETIC DATA" in page and 'alt="' in page
+    assert "<details>" in page and "</summary>\n</details>" not in page, "answers are folded away"
+    assert (folder / "images" / f"{lesson.number}_hero.png").is_file()
+
+
+def without_times(value):
+    if isinstance(value, dict):
+        times = re.compile(r"seconds|s per epoch|beats_per_second|latency_ms")
+        return {name: without_times(part) for name, part in value.items() if not times.search(name)}
+    return value
+
+
+def exercise_cells(lesson):
+    """Return the lesson's exercises, each as a blank that fails at its check and as a solution that passes it."""
+    sources = ["import pytest\n\nfrom ecgnb.exercises import NotSolvedError, answered"]
+    for exercise in exercises.exercises(lesson):
+        if exercise.check:
+            failing = textwrap.indent(exercise.checking, "    ")
+            sources += [
+                exercise.blank,
+                f'with pytest.raises(NotSolvedError, match="a value in the cell above"):\n{failing}',
+            ]
+            sources += [exercise.solution, exercise.checking]
+    # A cell whose output is not compared still has to run without an error.
+    return [nbformat.v4.new_code_cell(source, metadata={"tags": ["nbval-ignore-output"]}) for source in sources]
+
+
+def test_smoke_run_repeats_itself_and_solutions_run(smoke):
+    """Execute the executed copy again: nbval compares the outputs, but of cells that show times; then the exercises."""
+    lesson, folder = smoke
+    sanitize = ROOT / "tests" / "nbval_sanitize.cfg"
+    assert configparser.ConfigParser().read(sanitize)
+    copy = folder / "again.ipynb"
+    notebook = nbformat.read(folder / "executed.ipynb", as_version=4)
+    notebook.cells += exercise_cells(lesson)
+    nbformat.write(notebook, copy)
+    copy.write_text(copy.read_text().replace(f'output_dir = \\"{folder}\\"', f'output_dir = \\"{folder}/again\\"'))
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-sanitize-with", str(sanitize), "-q", "-p",
+               "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull, "--rootdir", str(folder), str(copy)]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=folder)
+    assert done.returncode == 0, done.stdout[-5000:]
+    n_cells = sum(cell.cell_type == "code" for cell in notebook.cells)
+    assert f"{n_cells} passed" in done.stdout
+    first, second = (without_times(read_metrics(run)) for run in (folder, folder / "again"))
+    assert first == second, "the numbers in the cells that nbval leaves out"
+
+
+def test_lesson_02_runs_on_pre_cut_files(tmp_path):
+    """The random split on mitbih_train.csv and mitbih_test.csv, here written from synthetic beats."""
+    beats = load_mitdb("synthetic", records=["102", "106", "119", "208"])
+    low, high = beats.signal.min(axis=1, keepdims=True), beats.signal.max(axis=1, keepdims=True)
+    table = np.column_stack([(beats.signal - low) / (high - low), beats.label])
+    for name, rows in (("train", table[::2]), ("test", table[1::2])):
+        np.savetxt(tmp_path / f"mitbih_{name}.csv", rows, delimiter=",", fmt="%.6e")
+    paths = {f"{name}_csv": str(tmp_path / f"mitbih_{name}.csv") for name in ("train", "test")}
+    given = paths | dict(epochs=1, compare_beats=100)
+    record = read_metrics(execute(LESSONS[1], given, profile="smoke", output_dir=tmp_path / "run"))
+    support = [row["support"] for row in record["metrics"]["splits"]["beat"]["per_class"].values()]
+    assert support == np.bincount(beats.label[1::2], minlength=5).tolist(), "the pair's own division"
+    with np.load(tmp_path / "run" / "predictions.npz") as kept:
+        assert (kept["y_true"] == beats.label[1::2]).all() and kept["y_probs"].shape == (len(table[1::2]), 5)
