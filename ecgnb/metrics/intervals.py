@@ -1,4 +1,4 @@
-"""Measures of a detector, each with an interval beside it."""
+"""A number and its interval: over resampled beats, or over whole records."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def histogram_by_record(
     Returns
     -------
     (n_records, 2, n_bins) int array
-        Normal beats first, then anomalies; records in alphabetical order. As `classification.estimate` takes it.
+        Normal beats first, then anomalies; records in alphabetical order. As `estimate` takes it.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def totals_by_record(values: ArrayLike, record: ArrayLike) -> NDArray[np.float64
     Returns
     -------
     (n_records, 1, 2) array
-        Records in alphabetical order. As `classification.estimate` takes it.
+        Records in alphabetical order. As `estimate` takes it.
     """
     _, group = np.unique(record, return_inverse=True)
     counts = np.bincount(group).astype(np.float64)
@@ -151,12 +151,12 @@ def estimate(matrices: NDArray[Any], statistic: Statistic, *, seed: int = 0) -> 
     Parameters
     ----------
     matrices : (n_records, n, m) array
-        As `confusion_by_record` gives them, or `histogram_by_record` or `totals_by_record` of `evaluation`.
+        As `confusion_by_record` gives them, or `histogram_by_record` or `totals_by_record`.
     statistic : callable
         Of one matrix, or of many along the first axes, such as `accuracy`.
     """
     values = statistic(resample_records(matrices, seed=seed))
-    low, high = np.nanpercentile(values, [2.5, 97.5])
+    low, high = np.nanpercentile(values, [2.5, 97.5]) if np.isfinite(values).any() else (np.nan, np.nan)
     return Estimate(float(statistic(matrices.sum(axis=0))), float(low), float(high))
 
 

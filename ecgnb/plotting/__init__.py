@@ -7,10 +7,11 @@ from ecgnb.plotting.scores import (
     plot_confusion_matrix,
     plot_intervals,
     plot_measure_by_class,
+    plot_reliability,
     plot_roc_and_precision_recall,
     plot_score_distribution,
 )
-from ecgnb.plotting.strips import plot_classified, plot_strip
+from ecgnb.plotting.strips import plot_classified, plot_slope_stages, plot_strip
 from ecgnb.plotting.style import ALARM_COLOUR, CLASS_COLOURS, TRAIN_COLOUR, VAL_COLOUR, use_style
 from ecgnb.plotting.training import plot_history, plot_reconstructions
 
@@ -32,8 +33,10 @@ __all__ = [
     "plot_network",
     "plot_reconstructions",
     "plot_record_counts",
+    "plot_reliability",
     "plot_roc_and_precision_recall",
     "plot_score_distribution",
+    "plot_slope_stages",
     "plot_strip",
     "use_style",
 ]

@@ -16,7 +16,7 @@ from ecgnb.plotting.style import ALARM_COLOUR, CLASS_COLOURS, TRAIN_COLOUR
 
 
 def plot_confidence(probability: ArrayLike, y_true: ArrayLike, class_names: Sequence[str], *, low: float) -> Figure:
-    """Draw a classifier's confidence: right and wrong beats, each class, and how often it is right at each level.
+    """Draw a classifier's confidence: of right and of wrong beats, and of each class.
 
     Parameters
     ----------
@@ -24,37 +24,61 @@ def plot_confidence(probability: ArrayLike, y_true: ArrayLike, class_names: Sequ
     y_true : (n_beats,) int array
     class_names : sequence of str
     low : float
-        Beats less sure than this count as uncertain; drawn as a line.
+        Beats of less confidence count as uncertain; drawn as a line.
     """
     probability, y_true = np.asarray(probability), np.asarray(y_true)
     confidence, right = probability.max(axis=1), probability.argmax(axis=1) == y_true
-    figure, (left, middle, last) = plt.subplots(1, 3, figsize=(10, 3.4))
-    bins = np.linspace(confidence.min(), 1, 31)
-    left.hist([confidence[right], confidence[~right]], bins=bins, color=[TRAIN_COLOUR, ALARM_COLOUR],
-              label=["right", "wrong"], histtype="stepfilled", alpha=0.6, log=True)  # fmt: skip
+    figure, (left, middle) = plt.subplots(1, 2, figsize=(9, 3.4))
+    bins = np.linspace(min(confidence.min(), 0.99), 1, 31)
+    parts = {"right": (confidence[right], TRAIN_COLOUR), "wrong": (confidence[~right], ALARM_COLOUR)}
+    for name, (values, colour) in parts.items():
+        left.hist(values, bins=bins, color=colour, label=name, histtype="stepfilled", alpha=0.6, log=True)
     left.axvline(low, color="black", linestyle=":")
-    left.set(xlabel="confidence", ylabel="beats", title="All beats")
+    left.set(xlabel="confidence", ylabel="beats (log scale)", title="All beats")
     left.legend()
     present = [position for position in range(len(class_names)) if (y_true == position).any()]
-    parts = [confidence[y_true == position] for position in present]
-    boxes = middle.boxplot(parts, tick_labels=[class_names[position] for position in present], patch_artist=True,
-                           whis=(5, 95), showfliers=False, medianprops={"color": "black"})  # fmt: skip
+    boxes = middle.boxplot(
+        [confidence[y_true == position] for position in present],
+        tick_labels=[class_names[position] for position in present],
+        patch_artist=True,
+        whis=(5, 95),
+        showfliers=False,
+        medianprops={"color": "black"},
+    )
     for box, position in zip(boxes["boxes"], present, strict=True):
         box.set(facecolor=CLASS_COLOURS[class_names[position]], alpha=0.6)
     middle.axhline(low, color="black", linestyle=":")
     middle.set(xlabel="true class", ylabel="confidence", title="By class: middle half, 5 to 95 %")
-    level = np.clip(np.digitize(confidence, edges := np.linspace(0, 1, 11)) - 1, 0, 9)
-    filled = [bin_ for bin_ in range(10) if (level == bin_).sum() >= 5]
-    last.plot([0, 1], [0, 1], color="grey", linestyle=":")
-    last.plot([confidence[level == b].mean() for b in filled], [right[level == b].mean() for b in filled], "o-",
-              color="black")  # fmt: skip
-    last.set(xlabel="mean confidence", ylabel="share that is right", title="Is 0.8 right in 80 %?", ylim=(0, 1.02))
-    last.set_xlim(max(0, edges[filled[0]] - 0.05) if filled else 0, 1.02)
+    return figure
+
+
+def plot_reliability(tables: Mapping[str, pd.DataFrame], *, least: int = 20) -> Figure:
+    """Draw a reliability diagram: how often a classifier is right at each level of its confidence, beside the diagonal.
+
+    Parameters
+    ----------
+    tables : mapping of name to DataFrame
+        One row a level of confidence, columns "beats", "confidence" (its mean) and "right" (the share of the beats).
+    least : int
+        A level of fewer beats is left out: its share means little.
+    """
+    figure, (axis, below) = plt.subplots(2, 1, figsize=(5.2, 5.2), sharex=True, height_ratios=(3, 1))
+    axis.plot([0, 1], [0, 1], color="grey", linestyle=":", label="calibrated")
+    lowest = 1.0
+    for (name, table), marker, colour in zip(tables.items(), "os^D", ("#000000", "#E69F00", "#0072B2"), strict=False):
+        shown = table[table["beats"] >= least]
+        lowest = min([lowest, *shown["confidence"], *shown["right"]])
+        axis.plot(shown["confidence"], shown["right"], marker, linestyle="-", color=colour, label=name)
+        below.plot(shown["confidence"], shown["beats"], marker, linestyle="-", color=colour)
+    axis.set(ylabel="share that is right", title="Reliability diagram", xlim=(max(0, lowest - 0.05), 1.02))
+    axis.set_ylim(max(0, lowest - 0.05), 1.02)
+    axis.legend(loc="upper left")
+    below.set(xlabel="confidence, mean of the level", ylabel="beats", yscale="log")
     return figure
 
 
 def plot_measure_by_class(tables: Mapping[str, pd.DataFrame], measure: str, *, ylabel: str, title: str) -> Figure:
-    """Draw a measure of each class with its interval, grouped by class; tables as of `classification.report`."""
+    """Draw a measure of each class with its interval, grouped by class; tables as of `metrics.report`."""
     figure, axis = plt.subplots(figsize=(7.6, 3.8))
     names = list(next(iter(tables.values())).index)
     offsets = np.linspace(-0.25, 0.25, len(tables))
@@ -65,10 +89,13 @@ def plot_measure_by_class(tables: Mapping[str, pd.DataFrame], measure: str, *, y
             axis.plot([x, x], [low, high], color=colour, linewidth=4, alpha=0.35)
             axis.plot(x, value, marker, color=colour, markersize=7)
             if np.isfinite(value):
-                axis.annotate(f"{value:.2f}", (x, value), xytext=(7, -3), textcoords="offset points", fontsize=8)
+                top = high if np.isfinite(high) else value
+                axis.annotate(
+                    f"{value:.2f}", (x, top), xytext=(0, 4), textcoords="offset points", fontsize=8, ha="center"
+                )
         axis.plot([], [], marker, color="black", linestyle="none", label=label)
     axis.set_xticks(range(len(names)), names)
-    axis.set(xlabel="class", ylabel=ylabel, title=title, ylim=(-0.03, 1.05), xlim=(-0.5, len(names) - 0.35))
+    axis.set(xlabel="class", ylabel=ylabel, title=title, ylim=(-0.03, 1.1), xlim=(-0.5, len(names) - 0.35))
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=len(tables))
     return figure
 
