@@ -1,7 +1,18 @@
 """Train any `nn.Module`: a plain loop, its losses, what happened in each epoch."""
 
 from ecgnb.training.history import History
-from ecgnb.training.loop import fit, pick_device, predict, set_seed
+from ecgnb.training.loop import fit, mean_loss, pick_device, predict, set_seed, train_one_epoch
 from ecgnb.training.losses import DualLoss, FocalLoss, class_weights
 
-__all__ = ["DualLoss", "FocalLoss", "History", "class_weights", "fit", "pick_device", "predict", "set_seed"]
+__all__ = [
+    "DualLoss",
+    "FocalLoss",
+    "History",
+    "class_weights",
+    "fit",
+    "mean_loss",
+    "pick_device",
+    "predict",
+    "set_seed",
+    "train_one_epoch",
+]

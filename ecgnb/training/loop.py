@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import os
 import time
@@ -15,8 +14,8 @@ from tqdm.auto import tqdm
 
 from ecgnb.errors import TrainingError, UsageError
 from ecgnb.paths import is_interactive
-from ecgnb.training.checks import _check, _check_rows
-from ecgnb.training.history import History
+from ecgnb.training.checks import check_data, check_numbers, check_schedule
+from ecgnb.training.history import BestWeights, History
 
 
 def set_seed(seed: int, *, deterministic: bool = False) -> None:
@@ -95,7 +94,8 @@ def fit(
     device : torch.device, optional
         The GPU where there is one, unless told otherwise.
     augment : callable, optional
-        Disturbs the inputs of each training batch, and them alone; noise makes an autoencoder a denoising one.
+        Data augmentation: changes the inputs of each training batch, and them alone; with noise an autoencoder becomes
+        a denoising one.
     after_epoch : callable, optional
         Called with the epoch and the model, for a look along the way.
     verbose : bool
@@ -113,69 +113,45 @@ def fit(
     TrainingError
         Where the loss is not a number.
     """
-    _check(epochs=epochs, batch_size=batch_size, patience=patience, lr=lr)
-    if not 0 <= weight_decay < math.inf:
-        raise UsageError(f"weight_decay={weight_decay!r}; expected a number of at least 0")
-    if schedule not in ("one-cycle", "plateau"):
-        raise UsageError(f"schedule={schedule!r}; expected 'one-cycle' or 'plateau'")
-    if not len(train[0]) or (val is not None and not len(val[0])):
-        raise UsageError("training and validation need at least one beat each")
-    if val is None and (patience is not None or schedule == "plateau"):
-        raise UsageError("patience and schedule='plateau' watch the validation loss, and there is no validation data")
-    _check_rows(train, sample_weight)
-    if val is not None:
-        _check_rows(val)
+    check_numbers(epochs=epochs, batch_size=batch_size, patience=patience, lr=lr, weight_decay=weight_decay)
+    check_schedule(schedule, patience=patience, validated=val is not None)
+    check_data(train, val, sample_weight)
     device = device or pick_device()
     model.to(device)
     loss = loss.to(device) if isinstance(loss, nn.Module) else loss  # it may hold the weights of the classes
     train = [part.to(device) for part in train]
     val = None if val is None else [part.to(device) for part in val]
-    n_batches = math.ceil(len(train[0]) / batch_size)
+    steps = epochs * math.ceil(len(train[0]) / batch_size)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
-    # One step more than are taken: the schedule's last rate is near zero, and a training of one step would rest on it.
-    steps = epochs * n_batches + 1
-    one_cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, steps) if schedule == "one-cycle" else None
-    plateau = None if one_cycle else torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=1 / 3, patience=2)
+    one_cycle, plateau = _schedules(optimizer, schedule, lr, steps)
     order = torch.Generator().manual_seed(seed)
-    history = History()
-    best_loss, best_weights = math.inf, copy.deepcopy(model.state_dict())
+    history, best = History(), BestWeights(model)
+    bar = tqdm(
+        total=steps, desc="training", unit=" batches", disable=not (verbose and is_interactive()), mininterval=0.2
+    )
 
-    watched = verbose and is_interactive()
-    bar = tqdm(total=epochs * n_batches, desc="training", unit=" batches", disable=not watched, mininterval=0.2)
-
-    def batch_loss(batch: Sequence[Tensor]) -> Tensor:
-        inputs = augment(batch[0]) if augment is not None and model.training else batch[0]
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            output = model(inputs)
-        return loss(_float32(output), *batch[1:])
+    def after_step() -> None:
+        if one_cycle:
+            one_cycle.step()
+        bar.update()
 
     try:
         for epoch in range(1, epochs + 1):
             started = time.perf_counter()
-            model.train()
-            total = torch.zeros((), device=device)
-            for rows in _order(len(train[0]), sample_weight, order).to(device).split(batch_size):
-                batch = [part[rows] for part in train]
-                optimizer.zero_grad(set_to_none=True)
-                value = batch_loss(batch)
-                value.backward()
-                nn.utils.clip_grad_norm_(model.parameters(), clip)
-                optimizer.step()
-                if one_cycle:
-                    one_cycle.step()
-                total += value.detach() * len(rows)
-                bar.update()
-            train_loss = float(total) / len(train[0])
-            val_loss = math.nan if val is None else _mean_loss(model, val, batch_loss)
+            batches = _order(len(train[0]), sample_weight, order).to(device).split(batch_size)
+            train_loss = train_one_epoch(
+                model, train, loss, optimizer, batches, augment=augment, bf16=bf16, clip=clip, after_step=after_step
+            )
+            val_loss = math.nan if val is None else mean_loss(model, val, loss, bf16=bf16)
             if not math.isfinite(train_loss) or (val is not None and not math.isfinite(val_loss)):
-                model.load_state_dict(best_weights)
+                best.restore(model)
                 raise TrainingError(
                     f"the loss is not a number after epoch {epoch} (lr={lr:g}); lower lr, look for NaN in the data. "
                     f"The model holds its best weights, of epoch {history.best_epoch}"
                 )
             history.epochs.append((train_loss, val_loss, time.perf_counter() - started))
-            if val is None or val_loss < best_loss:
-                best_loss, best_weights, history.best_epoch = val_loss, copy.deepcopy(model.state_dict()), epoch
+            if best.keep(model, val_loss):
+                history.best_epoch = epoch
             if plateau:
                 plateau.step(val_loss)
             if verbose:
@@ -184,7 +160,7 @@ def fit(
             if after_epoch is not None:
                 model.eval()
                 after_epoch(epoch, model)
-            if patience is not None and epoch - history.best_epoch >= patience:
+            if history.stalled(patience):
                 break
         bar.total = bar.n  # patience may have ended it early: the bar ends with it
     except KeyboardInterrupt:
@@ -194,9 +170,78 @@ def fit(
         print(f"interrupted in epoch {len(history.epochs) + 1}; the best weights so far are kept")
     finally:
         bar.close()
-    model.load_state_dict(best_weights)
+    best.restore(model)
     model.eval()
     return history
+
+
+def train_one_epoch(
+    model: nn.Module,
+    data: Sequence[Tensor],
+    loss: Callable[..., Tensor],
+    optimizer: torch.optim.Optimizer,
+    batches: Sequence[Tensor],
+    *,
+    augment: Callable[[Tensor], Tensor] | None = None,
+    bf16: bool = False,
+    clip: float = 1.0,
+    after_step: Callable[[], None] | None = None,
+) -> float:
+    """Take one gradient step for each batch; return the mean loss of the beats.
+
+    Parameters
+    ----------
+    data : sequence of tensors
+        Inputs, then what the loss needs, one row a beat.
+    batches : sequence of (n,) int tensors
+        Rows of each batch.
+    after_step : callable, optional
+        Called after each step: the learning rate follows its schedule.
+    """
+    model.train()
+    total = torch.zeros((), device=data[0].device)
+    for rows in batches:
+        inputs, *targets = (part[rows] for part in data)
+        if augment is not None:
+            inputs = augment(inputs)
+        value = loss(forward(model, inputs, bf16), *targets)
+        optimizer.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), clip)
+        optimizer.step()
+        if after_step is not None:
+            after_step()
+        total += value.detach() * len(rows)
+    return float(total) / sum(len(rows) for rows in batches)
+
+
+@torch.no_grad()
+def mean_loss(
+    model: nn.Module, data: Sequence[Tensor], loss: Callable[..., Tensor], *, bf16: bool = False, batch: int = 1024
+) -> float:
+    """Return the mean loss over data in evaluation mode, in batches that fit memory."""
+    model.eval()
+    total = 0.0
+    for start in range(0, len(data[0]), batch):
+        inputs, *targets = (part[start : start + batch] for part in data)
+        total += float(loss(forward(model, inputs, bf16), *targets)) * len(inputs)
+    return total / len(data[0])
+
+
+def forward(model: nn.Module, inputs: Tensor, bf16: bool = False) -> Any:
+    """Return the model's output, computed in bfloat16 where asked for and safe; always given in single precision."""
+    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bf16):
+        output = model(inputs)
+    return output.float() if isinstance(output, Tensor) else tuple(part.float() for part in output)
+
+
+def _schedules(optimizer: torch.optim.Optimizer, schedule: str, lr: float, steps: int) -> tuple[Any, Any]:
+    """Return the schedule that steps after each batch and the one that steps after each epoch; one of them is None."""
+    rates = torch.optim.lr_scheduler
+    if schedule == "plateau":
+        return None, rates.ReduceLROnPlateau(optimizer, factor=1 / 3, patience=2)
+    # One step more than are taken: the last rate is near zero, and a training of one step would rest on it.
+    return rates.OneCycleLR(optimizer, lr, steps + 1), None
 
 
 def _order(n: int, sample_weight: Tensor | None, generator: torch.Generator) -> Tensor:
@@ -204,20 +249,6 @@ def _order(n: int, sample_weight: Tensor | None, generator: torch.Generator) -> 
     if sample_weight is None:
         return torch.randperm(n, generator=generator)
     return torch.multinomial(sample_weight.double().cpu(), n, replacement=True, generator=generator)
-
-
-def _float32(output: Any) -> Any:
-    """Return one tensor, or each of several, in single precision, so that losses never add up in bfloat16."""
-    return output.float() if isinstance(output, Tensor) else tuple(part.float() for part in output)
-
-
-@torch.no_grad()
-def _mean_loss(model: nn.Module, data: Sequence[Tensor], batch_loss: Callable[..., Tensor], batch: int = 1024) -> float:
-    """Return the mean loss over data in evaluation mode, in batches that fit memory."""
-    model.eval()
-    n = len(data[0])
-    parts = [[part[start : start + batch] for part in data] for start in range(0, n, batch)]
-    return sum(float(batch_loss(part)) * len(part[0]) for part in parts) / n
 
 
 @torch.inference_mode()
