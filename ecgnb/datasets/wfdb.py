@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import wfdb
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ecgnb.errors import DataError
 
@@ -70,6 +70,27 @@ class Record:
     def lead(self, name: str) -> str:
         """Return the lead of that name, or the record's first lead where it has none of that name."""
         return name if name in self.leads else self.leads[0]
+
+    def wave(self, lead: str) -> NDArray[np.float32]:
+        """Return one lead by its name, (n_samples,) in mV."""
+        return np.ascontiguousarray(self.signal[:, self.leads.index(self.lead(lead))])
+
+    def outside_flutter(self, samples: ArrayLike) -> NDArray[np.int64]:
+        """Return those samples that do not fall into ventricular flutter, where no beat is marked.
+
+        Flutter runs from a mark "[" to the next "]", or to the end of the record.
+
+        Parameters
+        ----------
+        samples : (n,) int array
+            Such as the R peaks that a detector reports.
+        """
+        kept = np.asarray(samples, dtype=np.int64)
+        ends = self.mark_sample[self.mark_symbol == "]"]
+        for begin in self.mark_sample[self.mark_symbol == "["]:
+            end = min(ends[ends >= begin], default=len(self.signal))
+            kept = kept[(kept < begin) | (kept > end)]
+        return kept
 
 
 def read_record(folder: str | Path, name: str, *, annotator: str = "atr", source: str = "real") -> Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from fractions import Fraction
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -57,11 +58,9 @@ def cut_beats(
         For a window or a sampling rate that is not above 0, or a high-pass not between 0 and half the record's rate.
     """
     before, after, target = check_window(before, after, record.fs if fs is None else fs)
-    wave, has_value = fill_gaps(record.signal[:, record.leads.index(record.lead(lead))])
+    wave, has_value = fill_gaps(record.wave(lead))
     if highpass is not None:
-        if not 0 < highpass < record.fs / 2:
-            raise UsageError(f"highpass={highpass!r}; expected a frequency between 0 and {record.fs / 2:g} Hz, or None")
-        wave = sosfiltfilt(butter(2, highpass, "highpass", fs=record.fs, output="sos"), wave)
+        wave = highpassed(wave, record.fs, highpass)
     ratio = float(_ratio(record.fs, target))
     if abs(ratio * record.fs / target - 1) > 1e-6:
         raise UsageError(
@@ -91,6 +90,28 @@ def fill_gaps(wave: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         at = np.arange(len(wave))
         wave = np.interp(at, at[has_value], wave[has_value]) if has_value.any() else np.zeros_like(wave)
     return wave, has_value
+
+
+def highpassed(wave: NDArray[Any], fs: float, cutoff: float) -> NDArray[np.float64]:
+    """Take the wandering of the baseline, all below the cutoff, out of a signal, (n_samples,).
+
+    A Butterworth filter of second order, run forth and back so that it shifts no wave.
+
+    Parameters
+    ----------
+    wave : (n_samples,) float array
+        Without gaps: see `fill_gaps`.
+    fs, cutoff : float
+        In Hz.
+
+    Raises
+    ------
+    UsageError
+        For a cutoff that is not between 0 and half the rate.
+    """
+    if not isinstance(cutoff, Real) or not 0 < cutoff < fs / 2:
+        raise UsageError(f"highpass={cutoff!r}; expected a frequency between 0 and {fs / 2:g} Hz, or None")
+    return np.asarray(sosfiltfilt(butter(2, cutoff, "highpass", fs=fs, output="sos"), wave))
 
 
 def cut_windows(
