@@ -1,4 +1,4 @@
-"""What makes notebooks a course: runs, lessons, sections, exercises. It imports no PyTorch until a model is saved."""
+"""What makes notebooks a course: runs, lessons, sections, exercises. It imports no PyTorch until a run is finished."""
 
 from ecgnb.course.display import show_banner, show_source, show_text
 from ecgnb.course.run import Run

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import json
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from IPython.display import Image, display
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
-from torch import nn
 
-from ecgnb import models
 from ecgnb.course.display import show_banner
 from ecgnb.course.folders import PENDING, PENDING_NAME, is_finished, new_run_folder, write_atomically
-from ecgnb.datasets.beats import Beats
-from ecgnb.errors import RunError
+from ecgnb.errors import RunError, UsageError
 from ecgnb.paths import shown
+
+if TYPE_CHECKING:  # `import ecgnb.course` takes no second; what draws or trains has imported these long before
+    from matplotlib.figure import Figure
+    from torch import nn
+
+    from ecgnb.datasets.beats import Beats
 
 VERSIONS_OF = ("ecgnb", "torch", "numpy", "pandas", "scikit-learn")
 
 
 class Run:
-    """One execution of a lesson and the folder it fills.
+    """One execution of a lesson and the folder it fills; a lesson calls `start`.
 
     Parameters
     ----------
@@ -70,6 +71,34 @@ class Run:
             )
         print(f"run folder: {shown(self.folder)}")
 
+    @classmethod
+    def start(cls, lesson: str, namespace: Mapping[str, Any], beats: Beats) -> Run:
+        """Begin a run with the parameters that the lesson's tagged cell declares and the values they have now.
+
+        Parameters
+        ----------
+        lesson : str
+            Number of the lesson, such as "01"; its parameters cell is read.
+        namespace : mapping
+            Where the values are: ``globals()``. Its ``output_dir`` names the folder to fill.
+        beats : Beats
+
+        Raises
+        ------
+        UsageError
+            For an unknown lesson, or a value that its parameter does not take.
+        RunError
+            Where a parameter has no value yet, or as in `Run`.
+        """
+        from ecgnb.course.lessons import check_parameters, find, parameters
+
+        found = find(lesson)
+        known = parameters(found)
+        if missing := [name for name in known if name not in namespace]:
+            raise RunError(f"{', '.join(missing)} has no value: run the cell with the lesson's parameters first")
+        values = check_parameters(found, {name: copy.deepcopy(namespace[name]) for name in known}, known)
+        return cls(found.number, values, beats, values.pop("output_dir", ""))
+
     @property
     def is_synthetic(self) -> bool:
         """Whether the data is a synthetic stand-in."""
@@ -80,14 +109,46 @@ class Run:
         if self.is_synthetic:
             figure.suptitle("SYNTHETIC DATA", color="#b00020", fontweight="bold", fontsize=10)
             alt = f"Synthetic data. {alt}"
+        from matplotlib import pyplot as plt
+
         path = self.folder / "figures" / f"{name}.png"
         figure.savefig(path)
         plt.close(figure)
         display(Image(path, alt=alt))
 
-    def save_model(self, model: nn.Module, file: str = "best_model.pth", /, **extra: Any) -> None:
-        """Save a model, as ``best_model.pth`` unless told otherwise, with plain values beside it."""
-        models.save(model, self.folder / file, **extra)
+    def save_model(
+        self,
+        model: nn.Module,
+        file: str = "best_model.pth",
+        /,
+        recipe: Any = None,
+        classes: Sequence[str] | str | None = None,
+        **extra: Any,
+    ) -> None:
+        """Save a model, as ``best_model.pth`` unless told otherwise, with what is needed to use it.
+
+        Parameters
+        ----------
+        model : nn.Module
+            Made by `models.create`.
+        file : str
+            Name of the file in the run's folder.
+        recipe : Recipe, optional
+            How the beats were cut and scaled that the model has learned from: what has ``to_values()``.
+        classes : sequence of str, optional
+            Names of the classes in the order of the model's outputs.
+        **extra
+            Numbers, text or truth values to keep besides.
+        """
+        from ecgnb import models
+
+        values = {} if recipe is None else dict(recipe.to_values())
+        if classes is not None:
+            names = [classes] if isinstance(classes, str) else list(classes)
+            if not isinstance(classes, str) and any(" " in name for name in names):
+                raise UsageError(f"classes are {names}; expected names without a space")
+            values["classes"] = " ".join(names)
+        models.save(model, self.folder / file, **values | extra)
 
     def save_predictions(self, file: str = "predictions.npz", /, **columns: ArrayLike) -> None:
         """Save arrays of equal length, one row a test beat, as ``predictions.npz`` unless told otherwise."""
@@ -104,6 +165,15 @@ class Run:
     def finish(self, metrics: Mapping[str, Any], *, train_seconds: float) -> dict[str, Any]:
         """Write SUMMARY.txt and then metrics.json, show the latter's content and return it.
 
+        Parameters
+        ----------
+        metrics : mapping
+            Numbers, text, lists or dictionaries of them by name. An `Estimate` called ``x`` is written as ``x`` and
+            ``x_interval``.
+        train_seconds : float
+
+        Notes
+        -----
         In a headless run the file waits under another name until the executed notebook and its page are written too.
         """
         beats = self.beats
@@ -111,7 +181,7 @@ class Run:
             "lesson": self.lesson,
             "parameters": self.parameters,
             "data": {"name": beats.name, "source": beats.source, "sha256": dict(beats.sha256)},
-            "metrics": dict(metrics),
+            "metrics": _expanded(metrics),
             "seconds": {"train": round(train_seconds, 1), "total": round(time.perf_counter() - self.started, 1)},
             "seed": self.parameters.get("seed"),
             "versions": {"python": platform.python_version()} | {name: version(name) for name in VERSIONS_OF},
@@ -141,6 +211,17 @@ def summary(record: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _expanded(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metrics with each estimate as two entries: its value, and its interval under ``<name>_interval``."""
+    found: dict[str, Any] = {}
+    for name, value in metrics.items():
+        if {"value", "low", "high"} <= set(getattr(value, "_fields", ())):  # an Estimate: its module is a heavy one
+            found |= {name: value.value, f"{name}_interval": [value.low, value.high]}
+        else:
+            found[name] = value
+    return found
+
+
 def _plain(value: Any) -> Any:
     """Turn NumPy's numbers and arrays into what JSON knows."""
     if isinstance(value, np.generic | np.ndarray):
@@ -149,6 +230,8 @@ def _plain(value: Any) -> Any:
 
 
 def _device_name() -> str:
+    import torch
+
     if torch.cuda.is_available():
         return torch.cuda.get_device_name(0)
     n_threads = torch.get_num_threads()
