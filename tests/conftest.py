@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,7 @@ import pytest
 
 from ecgnb.cli import main
 from ecgnb.course.execute import execute
+from ecgnb.course.exercises import prepare
 from ecgnb.course.folders import read_metrics
 from ecgnb.course.lessons import find, results_path
 from ecgnb.datasets import fetch, load_ecg5000, load_records
@@ -79,6 +81,47 @@ def real_ecg5000():
 @pytest.fixture(scope="session")
 def real_mitdb():
     return real("mitdb")
+
+
+@pytest.fixture(scope="session")
+def smoke_namespace(tmp_path_factory):
+    """Call it with a lesson's number: a copy of the variables that its smoke run, once a worker, leaves behind.
+
+    What the copies hold they share, so a test that changes an array or a table in place must copy that first.
+    """
+    runs: dict[str, dict | Exception] = {}
+
+    def of_lesson(number):
+        if number not in runs:
+            runs[number] = run_in_this_process(number, tmp_path_factory.mktemp(f"smoke_{number}"))
+        if isinstance(runs[number], Exception):
+            raise runs[number]
+        return dict(runs[number])
+
+    return of_lesson
+
+
+def run_in_this_process(number, folder):
+    """Return the variables that a lesson's smoke run leaves, or what it raised; its settings are taken back."""
+    import torch
+    from matplotlib import pyplot as plt
+
+    namespace = {"__name__": "__main__"}
+    n_threads, random_state = torch.get_num_threads(), torch.get_rng_state()
+    plt.switch_backend("agg")
+    try:
+        with pytest.MonkeyPatch.context() as patch, plt.rc_context(), warnings.catch_warnings():
+            warnings.simplefilter("default")
+            patch.setenv("ECGNB_RUNS_DIR", str(folder))
+            patch.chdir(folder)
+            prepare(number, namespace, profile="smoke")
+        return namespace
+    except Exception as fault:
+        return fault
+    finally:
+        plt.close("all")
+        torch.set_num_threads(n_threads)
+        torch.set_rng_state(random_state)
 
 
 @pytest.fixture(scope="session")
