@@ -2,7 +2,17 @@
 
 from ecgnb.detection.baselines import BASELINES, isolation_forest, mean_beat, nearest_neighbour, one_class_svm, pca
 from ecgnb.detection.quality import CLIPPED_SECONDS, FLAT_SECONDS, UPSIDE_DOWN, find_faults, share_pointing_up
-from ecgnb.detection.r_peaks import DETECTORS, MAX_FS, MIN_FS, MIN_SECONDS, check_fs, detect_r_peaks, slope_detector
+from ecgnb.detection.r_peaks import (
+    DETECTORS,
+    MAX_FS,
+    MIN_FS,
+    MIN_SECONDS,
+    SlopeStages,
+    check_fs,
+    detect_r_peaks,
+    slope_detector,
+    slope_stages,
+)
 
 __all__ = [
     "BASELINES",
@@ -13,6 +23,7 @@ __all__ = [
     "MIN_FS",
     "MIN_SECONDS",
     "UPSIDE_DOWN",
+    "SlopeStages",
     "check_fs",
     "detect_r_peaks",
     "find_faults",
@@ -23,4 +34,5 @@ __all__ = [
     "pca",
     "share_pointing_up",
     "slope_detector",
+    "slope_stages",
 ]

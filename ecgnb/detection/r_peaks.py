@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,6 +67,58 @@ def check_fs(fs: Any) -> float:
     return rate
 
 
+class SlopeStages(NamedTuple):
+    """What `slope_detector` sees on its way from a signal to R peaks.
+
+    Attributes
+    ----------
+    filtered : (n_samples,) float array
+        The signal between 3 and 20 Hz.
+    slope : (n_samples,) float array
+        Root mean square slope of `filtered` over 100 ms, in its unit per sample.
+    peak : (n_peaks,) int64 array
+        Samples of the tops of `slope`, at least 250 ms apart: the candidates.
+    usual : (n_peaks,) float array
+        The usual height of such tops around each candidate.
+    """
+
+    filtered: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    peak: NDArray[np.int64]
+    usual: NDArray[np.float64]
+
+
+def slope_stages(wave: NDArray[np.float64], fs: float, *, share_in_silence: float = 0.2) -> SlopeStages:
+    """Filter a signal, take its slope, and say how high the tops of the slope usually are around each one.
+
+    Parameters
+    ----------
+    wave : (n_samples,) float array
+    fs : float
+        Samples per second.
+    share_in_silence : float
+        Of the whole stretch's usual height, what is taken for usual at least: noise of a silent stretch is no beat.
+    """
+    filtered = sosfiltfilt(butter(2, (3, 20), "bandpass", fs=fs, output="sos"), wave)
+    power = uniform_filter1d(np.gradient(filtered) ** 2, max(1, round(0.1 * fs)))
+    slope = np.sqrt(np.maximum(power, 0))  # its running sum may round to below zero
+    peak, _ = find_peaks(slope, distance=max(1, round(0.25 * fs)))
+    return SlopeStages(filtered, slope, peak, _usual_height(slope[peak], peak / fs, share_in_silence))
+
+
+def _usual_height(
+    height: NDArray[np.float64], time: NDArray[np.float64], share_in_silence: float
+) -> NDArray[np.float64]:
+    """Return, at each peak, the upper quartile over five seconds of the highest peak within two seconds."""
+    if not len(height):
+        return height
+    highest = np.zeros(int(time[-1]) + 1)
+    np.maximum.at(highest, time.astype(int), height)
+    usual = percentile_filter(maximum_filter1d(highest, 2, origin=-1), 75, size=5, mode="nearest")
+    usual = np.maximum(usual, share_in_silence * np.median(usual))
+    return np.interp(time, np.arange(len(usual)) + 0.5, usual)
+
+
 def slope_detector(
     wave: NDArray[np.float64],
     fs: float,
@@ -78,41 +130,43 @@ def slope_detector(
 ) -> NDArray[np.int64]:
     """Find R peaks where a signal is steep for its surroundings.
 
-    A QRS complex is the steepest wave of a beat. The slope of the filtered signal (3 to 20 Hz), averaged over 100 ms,
-    has one peak a beat; beats stand at least 250 ms apart. Since the recording is there as a whole, each peak is
-    measured by those around it, before and after. The constants were chosen on DS1 of mitdb.
+    A QRS complex is the steepest wave of a beat. Since the recording is there as a whole, each candidate is measured
+    by those around it, before and after. The constants were chosen on DS1 of mitdb.
 
     Parameters
     ----------
     wave : (n_samples,) float array
     fs : float
+        Samples per second.
     share : float
-        Of the usual height of the peaks within some seconds, what a beat must have.
+        Of the usual height, what a beat must have.
     share_of_neighbour : float
         Of the beat before, what a peak within 360 ms must have, or it is a T wave.
     share_in_gap : float
         Of the usual height, what a peak must have that fills a gap of more than 1.4 usual intervals.
     share_in_silence : float
-        Of the whole stretch's usual height, what is taken for usual at least.
+        As for `slope_stages`.
     """
-    smooth = sosfiltfilt(butter(2, (3, 20), "bandpass", fs=fs, output="sos"), wave)
-    power = uniform_filter1d(np.gradient(smooth) ** 2, max(1, round(0.1 * fs)))
-    slope = np.sqrt(np.maximum(power, 0))  # its running sum may round to below zero
-    peak, _ = find_peaks(slope, distance=max(1, round(0.25 * fs)))
-    if not len(peak):
-        return peak
+    filtered, slope, peak, usual = slope_stages(wave, fs, share_in_silence=share_in_silence)
     height, time = slope[peak], peak / fs
-
-    # The usual height: the upper quartile, over five seconds, of the highest peak within two seconds.
-    highest = np.zeros(int(time[-1]) + 1)
-    np.maximum.at(highest, time.astype(int), height)
-    usual = percentile_filter(maximum_filter1d(highest, 2, origin=-1), 75, size=5, mode="nearest")
-    usual = np.maximum(usual, share_in_silence * np.median(usual))  # noise of a silent stretch is no heartbeat
-    usual = np.interp(time, np.arange(len(usual)) + 0.5, usual)
-
     beat = np.flatnonzero(height > share * usual)
-    t_wave = (np.diff(time[beat]) < 0.36) & (height[beat][1:] < share_of_neighbour * height[beat][:-1])
-    beat = beat[~np.r_[False, t_wave][: len(beat)]]
+    beat = _without_t_waves(beat, time, height, share_of_neighbour)
+    beat = _with_gaps_filled(beat, time, height, share_in_gap * usual)
+    return _to_the_peak(filtered, peak[beat], round(0.07 * fs))
+
+
+def _without_t_waves(
+    beat: NDArray[np.int64], time: NDArray[np.float64], height: NDArray[np.float64], share: float
+) -> NDArray[np.int64]:
+    """Drop a beat that follows another within 360 ms and is less than `share` as steep."""
+    t_wave = (np.diff(time[beat]) < 0.36) & (height[beat][1:] < share * height[beat][:-1])
+    return beat[~np.r_[False, t_wave][: len(beat)]]
+
+
+def _with_gaps_filled(
+    beat: NDArray[np.int64], time: NDArray[np.float64], height: NDArray[np.float64], least: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Add the highest candidate of each gap longer than 1.4 usual intervals, where it is higher than `least`."""
     interval = np.diff(time[beat])
     usual_interval = median_filter(interval, 9, mode="nearest") if len(interval) else interval
     found = list(beat)
@@ -122,9 +176,9 @@ def slope_detector(
         inside = inside[(time[inside] - time[before] >= 0.36) & (time[after] - time[inside] >= 0.3)]
         if len(inside):
             best = inside[np.argmax(height[inside])]
-            if height[best] > share_in_gap * usual[best]:
+            if height[best] > least[best]:
                 found.append(best)
-    return _to_the_peak(smooth, peak[np.sort(found)], round(0.07 * fs))
+    return np.sort(np.array(found, dtype=np.int64))
 
 
 def _to_the_peak(smooth: NDArray[np.float64], sample: NDArray[np.int64], reach: int) -> NDArray[np.int64]:

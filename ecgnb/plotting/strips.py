@@ -5,11 +5,13 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 
 from ecgnb.classifier.result import ClassifiedRecording
 from ecgnb.datasets.own.recording import Recording
 from ecgnb.datasets.wfdb import CLASS_NAMES, Record
-from ecgnb.plotting.style import CLASS_COLOURS
+from ecgnb.detection.r_peaks import SlopeStages
+from ecgnb.plotting.style import ALARM_COLOUR, CLASS_COLOURS
 
 
 def plot_strip(record: Record, *, start: float, seconds: float) -> Figure:
@@ -53,4 +55,67 @@ def plot_classified(
     axes[-1, 0].set_xlabel("time (s)")
     name = f"{recording.name}, {recording.lead}" if recording.lead else recording.name
     axes[0, 0].set_title(f"{name}: the network's labels (?: not classified)")
+    return figure
+
+
+def plot_slope_stages(
+    wave: NDArray[np.floating],
+    stages: SlopeStages,
+    *,
+    fs: float,
+    share: float,
+    found: ArrayLike,
+    reference: ArrayLike,
+    start: float = 0.0,
+    seconds: float = 4.0,
+    title: str = "",
+) -> Figure:
+    """Draw how `detection.slope_detector` sees a stretch: the signal, its filtered form, the slope and the threshold.
+
+    Parameters
+    ----------
+    wave : (n_samples,) float array
+        In mV.
+    stages : SlopeStages
+        As `detection.slope_stages` gives it.
+    fs : float
+        Samples per second.
+    share : float
+        Of the usual height, where the threshold is.
+    found, reference : (n,), (m,) int array
+        R peaks that the detector gives in the end, and annotated ones.
+    start, seconds : float
+        Which stretch.
+    title : str
+    """
+    first, last = int(start * fs), min(len(wave), int((start + seconds) * fs))
+    time = np.arange(first, last) / fs
+    figure, (top, middle, bottom) = plt.subplots(3, 1, figsize=(10, 5.6), sharex=True)
+    top.plot(time, wave[first:last], color="black", linewidth=0.9)
+    high = float(np.nanmax(wave[first:last])) + 0.2 * float(np.ptp(wave[first:last]))
+    for peaks, marker, colour, y, label in (
+        (found, "o", ALARM_COLOUR, None, "detected R peak"),
+        (reference, "v", "#555555", high, "reference peak"),
+    ):
+        inside = np.asarray(peaks, dtype=np.int64)
+        inside = inside[(inside >= first) & (inside < last)]
+        height = wave[inside] if y is None else np.full(len(inside), y)
+        top.plot(inside / fs, height, marker, color=colour, markersize=5, label=label)
+    top.set(ylabel="signal (mV)", title=title)
+    middle.plot(time, stages.filtered[first:last], color="black", linewidth=0.9)
+    middle.set(ylabel="3 to 20 Hz (mV)")
+    bottom.plot(time, 1000 * stages.slope[first:last], color="black", linewidth=0.9)
+    threshold, height = share * stages.usual, stages.slope[stages.peak]
+    for chosen, face, label in (
+        (height > threshold, ALARM_COLOUR, "candidate above it"),
+        (height <= threshold, "white", "candidate below it"),
+    ):
+        at = stages.peak[chosen & (stages.peak >= first) & (stages.peak < last)]
+        bottom.plot(at / fs, 1000 * stages.slope[at], "o", color=ALARM_COLOUR, markerfacecolor=face, label=label)
+    if len(stages.peak):
+        line = np.interp(time, stages.peak / fs, threshold)
+        bottom.plot(time, 1000 * line, color=ALARM_COLOUR, linestyle="--", linewidth=1.2, label="threshold")
+    bottom.set(ylabel="slope (µV per sample)", xlabel="time (s)", ylim=(0, None), xlim=(start, start + seconds))
+    for axis in (top, bottom):
+        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     return figure
