@@ -13,19 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecgnb.errors import UsageError
 
-PER_BEAT = ("signal", "label", "record", "r_sample", "rr")
+PER_BEAT = ("signal", "label", "record", "r_sample", "rr", "moved")
 
 
 @dataclass(frozen=True, eq=False)
 class Beats:
-    """Heartbeats of equal length, one a row.
+    """Heartbeats of equal length, one a row, of one lead or of several.
 
     Parameters
     ----------
     name : str
         Data set, such as "ecg5000".
-    signal : (n_beats, n_samples) float32 array
-        In `unit`.
+    signal : (n_beats, n_samples) or (n_beats, n_leads, n_samples) float32 array
+        In `unit`; with an axis of leads only where there are several.
     label : (n_beats,) int64 array
         Index into `class_names`.
     class_names : sequence of str
@@ -37,6 +37,10 @@ class Beats:
         Sample of the R peak in its record.
     rr : (n_beats, n_features) float array, optional
         Timing features.
+    moved : (n_beats,) float32 array, optional
+        By how many seconds each mark was moved to its R peak, for a database whose marks stand elsewhere.
+    leads : sequence of str
+        Name of each lead; empty where nobody says.
     unit : str
         Unit of `signal`, such as "mV".
     source : {"real", "synthetic"}
@@ -56,6 +60,8 @@ class Beats:
     fs: float | None = None
     r_sample: NDArray[np.int64] | None = None
     rr: NDArray[np.float32] | None = None
+    moved: NDArray[np.float32] | None = None
+    leads: tuple[str, ...] = ()
     unit: str = "z-score"
     source: str = "real"
     dropped: Mapping[str, int] = field(default_factory=dict)
@@ -63,9 +69,16 @@ class Beats:
     note: str = ""
 
     def __post_init__(self) -> None:
-        if self.signal.ndim != 2 or self.signal.dtype != np.float32:
+        shape = self.signal.shape
+        if len(shape) not in (2, 3) or self.signal.dtype != np.float32:
             raise UsageError(
-                f"signal is {self.signal.dtype} of shape {self.signal.shape}; expected float32 (n_beats, n_samples)"
+                f"signal is {self.signal.dtype} of shape {shape}; expected float32 (n_beats, n_samples), "
+                "or (n_beats, n_leads, n_samples) of several leads"
+            )
+        if (len(shape) == 3 and len(self.leads) != shape[1]) or (len(shape) == 2 and len(self.leads) > 1):
+            raise UsageError(
+                f"signal is of shape {shape} and leads names {len(self.leads)}: {', '.join(self.leads) or 'none'}; "
+                "expected a name for each lead"
             )
         if self.source not in ("real", "synthetic"):
             raise UsageError(f"source is {self.source!r}; expected 'real' or 'synthetic'")
@@ -93,7 +106,7 @@ class Beats:
     @property
     def n_samples(self) -> int:
         """Samples per beat."""
-        return self.signal.shape[1]
+        return self.signal.shape[-1]
 
     @property
     def class_name(self) -> NDArray[np.str_]:
@@ -101,7 +114,10 @@ class Beats:
         return np.asarray(self.class_names)[self.label]
 
     def zscored(self) -> Beats:
-        """Return the beats with each window shifted and scaled to mean 0 and standard deviation 1; a flat one is 0."""
+        """Return the beats with each window shifted and scaled to mean 0 and standard deviation 1; a flat one is 0.
+
+        Each lead by itself.
+        """
         return replace(self, signal=zscored(self.signal), unit="z-score")
 
     def regrouped(self, groups: Mapping[str, str]) -> Beats:
@@ -129,9 +145,9 @@ class Beats:
 
 
 def zscored(signal: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return windows, (n_beats, n_samples), each with mean 0 and standard deviation 1; a flat one is 0."""
-    centred = signal - signal.mean(axis=1, keepdims=True)
-    scale = centred.std(axis=1, keepdims=True)
+    """Return windows, (..., n_samples), each with mean 0 and standard deviation 1; a flat one is 0."""
+    centred = signal - signal.mean(axis=-1, keepdims=True)
+    scale = centred.std(axis=-1, keepdims=True)
     return (centred / np.where(scale > 1e-6, scale, 1)).astype(np.float32, copy=False)
 
 
@@ -145,7 +161,7 @@ def concatenate(parts: Sequence[Beats]) -> Beats:
     """
     first = parts[0]
     for part in parts[1:]:
-        for name in ("name", "class_names", "fs", "unit", "source", "n_samples"):
+        for name in ("name", "class_names", "fs", "unit", "source", "leads", "n_samples"):
             if getattr(part, name) != getattr(first, name):
                 raise UsageError(
                     f"cannot join beats whose {name} differ: {getattr(first, name)}, {getattr(part, name)}"

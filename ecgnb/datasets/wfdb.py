@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import wfdb
 from numpy.typing import ArrayLike, NDArray
 
-from ecgnb.errors import DataError
+from ecgnb.errors import DataError, UsageError
 
 CLASS_NAMES = ("N", "S", "V", "F", "Q")
 
@@ -42,6 +42,12 @@ class Record:
     mark_symbol : (n_marks,) str array
         What it says: a beat's type, a change of rhythm ("+"), a change of signal quality ("~"), ...
     source : {"real", "synthetic"}
+    symbols : mapping of str to int
+        Which symbols mark a beat, and the AAMI class of each as an index into `CLASS_NAMES`.
+    stand_ins : mapping of str to str
+        The lead to take for one that this record lacks, where its `Database` says so.
+    moved : (n_marks,) int64 array, optional
+        By how many samples each mark was moved to its R peak, for a database whose marks stand elsewhere.
     """
 
     name: str
@@ -51,11 +57,14 @@ class Record:
     mark_sample: NDArray[np.int64]
     mark_symbol: NDArray[np.str_]
     source: str = "real"
+    symbols: Mapping[str, int] = field(default_factory=lambda: AAMI)
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    moved: NDArray[np.int64] | None = None
 
     @property
     def is_beat(self) -> NDArray[np.bool_]:
         """Which annotations mark a beat, (n_marks,)."""
-        return np.isin(self.mark_symbol, list(AAMI))
+        return np.isin(self.mark_symbol, list(self.symbols))
 
     @property
     def r_sample(self) -> NDArray[np.int64]:
@@ -65,14 +74,24 @@ class Record:
     @property
     def label(self) -> NDArray[np.int64]:
         """AAMI class of each beat as an index into `CLASS_NAMES`, (n_beats,)."""
-        return np.array([AAMI[symbol] for symbol in self.mark_symbol[self.is_beat]], dtype=np.int64)
+        return np.array([self.symbols[symbol] for symbol in self.mark_symbol[self.is_beat]], dtype=np.int64)
 
     def lead(self, name: str) -> str:
-        """Return the lead of that name, or the record's first lead where it has none of that name."""
-        return name if name in self.leads else self.leads[0]
+        """Return the lead of that name, or the one that stands in for it in this record.
+
+        Raises
+        ------
+        UsageError
+            Where the record has neither; its leads are named.
+        """
+        if name in self.leads:
+            return name
+        if self.stand_ins.get(name) in self.leads:
+            return self.stand_ins[name]
+        raise UsageError(f"record {self.name!r} has no lead {name!r}; it has: {', '.join(self.leads)}")
 
     def wave(self, lead: str) -> NDArray[np.float32]:
-        """Return one lead by its name, (n_samples,) in mV."""
+        """Return one lead by its name, (n_samples,) in mV; `lead` says what is done where there is none."""
         return np.ascontiguousarray(self.signal[:, self.leads.index(self.lead(lead))])
 
     def outside_flutter(self, samples: ArrayLike) -> NDArray[np.int64]:
@@ -93,7 +112,14 @@ class Record:
         return kept
 
 
-def read_record(folder: str | Path, name: str, *, annotator: str = "atr", source: str = "real") -> Record:
+def read_record(
+    folder: str | Path,
+    name: str,
+    *,
+    annotator: str | None = "atr",
+    source: str = "real",
+    symbols: Mapping[str, int] = AAMI,
+) -> Record:
     """Read one WFDB record with its annotations.
 
     Parameters
@@ -101,10 +127,11 @@ def read_record(folder: str | Path, name: str, *, annotator: str = "atr", source
     folder : path
     name : str
         Name of the record, without an ending.
-    annotator : str
-        Ending of the annotation file.
+    annotator : str or None
+        Ending of the annotation file; None for a record that has none.
     source : {"real", "synthetic"}
-        What `Record.source` shall say.
+    symbols : mapping of str to int
+        As for `Record`.
 
     Raises
     ------
@@ -113,14 +140,14 @@ def read_record(folder: str | Path, name: str, *, annotator: str = "atr", source
         more than this course reads (several segments, several rates, skew, other units), or no annotation marks a beat.
     """
     base = Path(folder) / name
-    for ending in ("hea", annotator):
+    for ending in ("hea", *([annotator] if annotator else [])):
         if not base.with_name(f"{name}.{ending}").is_file():
             raise DataError(f"record {name!r} in {folder} lacks {name}.{ending}; expected a header, a signal and marks")
     try:
         header = wfdb.rdheader(str(base))
         check_header(header, name)
         raw = wfdb.rdrecord(str(base), physical=False)
-        marks = wfdb.rdann(str(base), annotator)
+        marks = wfdb.rdann(str(base), annotator) if annotator else None
         signal = raw.dac(return_res=32) * np.array([IN_MV[unit] for unit in raw.units], dtype=np.float32)
     except DataError:
         raise
@@ -135,13 +162,22 @@ def read_record(folder: str | Path, name: str, *, annotator: str = "atr", source
         signal=signal,
         leads=tuple(lead or f"signal {position}" for position, lead in enumerate(raw.sig_name)),
         fs=float(raw.fs),
-        mark_sample=np.asarray(marks.sample, dtype=np.int64),
-        mark_symbol=np.asarray(marks.symbol, dtype=np.str_),
+        mark_sample=np.asarray(marks.sample if marks else [], dtype=np.int64),
+        mark_symbol=np.asarray(marks.symbol if marks else [], dtype=np.str_),
         source=source,
+        symbols=symbols,
     )
+    if annotator:
+        _check_beats(record, annotator)
+    return record
+
+
+def _check_beats(record: Record, annotator: str) -> None:
+    """Refuse marks without a beat, out of order, or of a longer signal."""
+    name = record.name
     if not record.is_beat.any():
         raise DataError(f"record {name!r} has no beat in {name}.{annotator}; expected one annotation a beat")
-    r, end = record.r_sample, len(signal)
+    r, end = record.r_sample, len(record.signal)
     if (np.diff(r) <= 0).any() or r[0] < 0:
         raise DataError(f"record {name!r}: its beats are not marked in order of time, each once; the marks are damaged")
     if (late := int((r >= end).sum())) > len(r) // 100:
@@ -149,7 +185,6 @@ def read_record(folder: str | Path, name: str, *, annotator: str = "atr", source
             f"record {name!r}: {late} beats are marked after the signal's end ({end} samples); "
             "the signal looks cut off, or the marks belong to another record"
         )
-    return record
 
 
 def check_header(header: wfdb.Record | wfdb.MultiRecord, name: str, units: Sequence[str] | None = None) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from numbers import Real
 from typing import Any
@@ -28,7 +30,7 @@ def cut_beats(
     after: int,
     *,
     fs: float | None = None,
-    lead: str = "MLII",
+    lead: str | Sequence[str] = "MLII",
     highpass: float | None = None,
 ) -> Beats:
     """Cut a window around every R peak of a record.
@@ -40,8 +42,8 @@ def cut_beats(
         Samples of the window before the R peak, and from the R peak on.
     fs : float, optional
         Samples per second to resample to; the record's own where it is not given.
-    lead : str
-        Name of the lead; a record without it gives its first one.
+    lead : str or sequence of str
+        Name of the lead, or names of several.
     highpass : float, optional
         Take the wandering of the baseline, all below this frequency in Hz, out of the whole recording first: a
         Butterworth filter of second order, run forth and back so that it shifts no wave.
@@ -49,28 +51,34 @@ def cut_beats(
     Returns
     -------
     Beats
-        `signal` (n_beats, before + after) in mV, `rr` as `rr_features` gives it, `r_sample` in samples of the record.
-        `dropped` counts the beats whose window runs over an end of the record, or holds samples without a value.
+        `signal` (n_beats, before + after) in mV, or (n_beats, n_leads, before + after) of several leads; `rr` as
+        `rr_features` gives it, `r_sample` in samples of the record. `dropped` counts the beats whose window runs over
+        an end of the record, or holds samples without a value in one of the leads.
 
     Raises
     ------
     UsageError
-        For a window or a sampling rate that is not above 0, or a high-pass not between 0 and half the record's rate.
+        For a lead that the record lacks, a window or a sampling rate that is not above 0, or a high-pass not between 0
+        and half the record's rate.
     """
     before, after, target = check_window(before, after, record.fs if fs is None else fs)
-    wave, has_value = fill_gaps(record.wave(lead))
-    if highpass is not None:
-        wave = highpassed(wave, record.fs, highpass)
+    names = check_leads(lead)
     ratio = float(_ratio(record.fs, target))
     if abs(ratio * record.fs / target - 1) > 1e-6:
         raise UsageError(
             f"fs={target:g}: not a simple share of the record's {record.fs:g} Hz; try {record.fs * ratio:.6g}"
         )
-    windows, why = cut_windows(wave, record.r_sample, record.fs, before, after, target, has_value=has_value)
-    kept = np.flatnonzero(why == "")
+    waves, have_values = zip(*[fill_gaps(record.wave(name)) for name in names], strict=True)
+    has_value = np.logical_and.reduce(have_values)
+    cut = []
+    for wave in waves:
+        still = wave if highpass is None else highpassed(wave, record.fs, highpass)
+        windows, why = cut_windows(still, record.r_sample, record.fs, before, after, target, has_value=has_value)
+        cut.append(windows)
+    kept, moved = np.flatnonzero(why == ""), record.moved
     return Beats(
         name=record.name,
-        signal=windows,
+        signal=cut[0] if len(cut) == 1 else np.stack(cut, axis=1),
         label=record.label[kept],
         class_names=CLASS_NAMES,
         record=np.full(len(kept), record.name),
@@ -78,6 +86,8 @@ def cut_beats(
         fs=target,
         r_sample=record.r_sample[kept],
         rr=rr_features(record)[kept],
+        moved=None if moved is None else (moved[record.is_beat][kept] / record.fs).astype(np.float32),
+        leads=names,
         unit="mV",
         dropped={reason: int((why == reason).sum()) for reason in (NEAR_START, NEAR_END, NO_VALUE)},
     )
@@ -161,8 +171,53 @@ def cut_windows(
     return wave[start[why == ""][:, None] + np.arange(before + after)], why
 
 
+def to_r_peaks(wave: NDArray[Any], fs: float, sample: NDArray[np.int64], *, reach: float = 0.07) -> NDArray[np.int64]:
+    """Move marks that stand near a QRS complex to its R peak.
+
+    That is the largest deflection, up or down, of the signal between 3 and 20 Hz, in which a QRS complex stands out
+    and neither baseline nor muscle does. A mark outside the signal stays, and so do two that would meet or change
+    places.
+
+    Parameters
+    ----------
+    wave : (n_samples,) float array
+        Without gaps: see `fill_gaps`.
+    fs : float
+        Samples per second.
+    sample : (n_beats,) int array
+        Each after the one before.
+    reach : float
+        How far a mark may move, in seconds.
+    """
+    smooth = np.abs(sosfiltfilt(butter(2, (3, 20), "bandpass", fs=fs, output="sos"), wave))
+    steps = np.arange(-round(reach * fs), round(reach * fs) + 1)
+    around = np.clip(sample[:, None] + steps, 0, len(wave) - 1)
+    moved = around[np.arange(len(sample)), smooth[around].argmax(axis=1)]
+    moved = np.where((sample >= 0) & (sample < len(wave)), moved, sample)
+    while (meets := np.diff(moved) <= 0).any():
+        stays = np.r_[meets, False] | np.r_[False, meets]
+        moved = np.where(stays, sample, moved)
+    return moved
+
+
+def realigned(record: Record, lead: str) -> Record:
+    """Return a record whose beats are marked on the R peak of that lead, as `to_r_peaks` finds it; see `moved`."""
+    wave, _ = fill_gaps(record.wave(lead))
+    sample = record.mark_sample.copy()
+    sample[record.is_beat] = to_r_peaks(wave, record.fs, record.r_sample)
+    return replace(record, mark_sample=sample, moved=sample - record.mark_sample)
+
+
 def _ratio(fs: float, target: float) -> Fraction:
     return Fraction(target / fs).limit_denominator(1000)
+
+
+def check_leads(lead: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names of one lead or of several, each once, or raise `UsageError`."""
+    names = (lead,) if isinstance(lead, str) else tuple(lead) if isinstance(lead, Sequence) else ()
+    if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise UsageError(f"lead={lead!r}; expected a lead's name such as 'MLII', or a list of several, each once")
+    return names
 
 
 def check_window(before: int, after: int, fs: float) -> tuple[int, int, float]:
@@ -178,3 +233,11 @@ def check_window(before: int, after: int, fs: float) -> tuple[int, int, float]:
     if not 0 < fs < np.inf:
         raise UsageError(f"fs={fs:g}; expected samples per second above 0")
     return before, after, fs
+
+
+def even_steps(fs: float, target: float) -> int:
+    """Return a number of samples that holds an even number of resampling's steps.
+
+    A part of a recording that starts at a multiple of it is resampled, and its beats are cut, as in the whole.
+    """
+    return 2 * _ratio(fs, target).denominator

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgnb.datasets import (
@@ -75,6 +75,7 @@ def test_what_beats_refuse(changes, message):
         some_beats(**changes)
 
 
+@settings(deadline=None)
 @given(
     is_normal=st.lists(st.booleans(), min_size=20, max_size=200),
     seed=st.integers(0, 2**32 - 1),
@@ -127,6 +128,7 @@ LABEL = np.repeat([0, 1, 2], [600, 60, 40])
 RECORD = np.tile(np.array(["100", "201", "202", "203"]), 175)
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), test=st.floats(0.1, 0.6), val=st.sampled_from([0.0, 0.05, 0.2]))
 def test_beatwise_split_keeps_the_shares(seed, test, val):
     split = beatwise_split(LABEL, seed=seed, test=test, val=val)
@@ -195,6 +197,7 @@ END = np.arange(700) // 4 * 2.0 + 0.8
 WINDOWS = dict(start=END - 0.8, end=END)
 
 
+@settings(deadline=None)
 @given(minutes=st.floats(0.1, 5.7))
 def test_hybrid_split_lends_the_first_minutes(minutes):
     arguments = (RECORD, patient_of(RECORD), LABEL, *WINDOWS.values())
@@ -225,6 +228,7 @@ def test_published_division_has_one_patient_on_both_sides():
     patient_split(record, patient_of(record), label, train=[name for name in DS1 if name != "201"], test=DS2)
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 1000), n=st.integers(2, 5))
 def test_patient_folds(seed, n):
     record = np.repeat([str(number) for number in range(8)], 20)
@@ -237,6 +241,7 @@ def test_patient_folds(seed, n):
         patient_folds(label, record, 9, seed=seed)
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 1000))
 def test_random_patient_split_has_every_class_everywhere(seed):
     patient = np.repeat([str(number) for number in range(20)], 30)
@@ -261,6 +266,7 @@ def test_random_patient_splits_that_are_refused():
             random_patient_split(label, patient, seed=0, **shares)
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 100), length=st.integers(1, 8))
 def test_without_overlap_leaves_no_shared_sample(seed, length):
     rng = np.random.default_rng(seed)

@@ -1,8 +1,9 @@
-"""mitdb: WFDB records to beats, the facts of the real data, the cache, and what is refused."""
+"""WFDB records to beats: the facts of the real mitdb, the cache, and what is refused."""
 
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,14 +19,15 @@ from ecgnb.datasets import (
     RECORDS,
     Record,
     cut_beats,
+    database,
     load_mitdb,
     load_records,
-    mitbih,
     patient_of,
     read_record,
     rr_features,
     synthetic,
 )
+from ecgnb.datasets.mitbih import MITDB
 from ecgnb.datasets.store import cache
 from ecgnb.errors import DataError, UsageError
 
@@ -93,6 +95,32 @@ def test_what_lesson_02_says_of_record_232(real_mitdb):
     assert (beats.rr[beats.class_name == "N", 0] < 0.73).mean() > 0.3
 
 
+def test_real_leads_that_not_every_record_has(real_mitdb):
+    with pytest.raises(UsageError, match=r"these records have no lead 'V1': 100, 102, .* 124; leave them out"):
+        load_mitdb("real", lead="V1")
+
+
+def test_real_beats_of_two_leads(real_mitdb):
+    window = dict(records=["101", "106", "114"], before=108, after=180, fs=360.0)
+    with pytest.raises(UsageError, match="these records have no lead 'V1': 114"):
+        load_mitdb("real", lead=["MLII", "V1"], **window)
+    window["records"].pop()
+    both = load_mitdb("real", lead=["MLII", "V1"], **window)
+    assert both.signal.shape == (len(both), 2, 288) and both.leads == ("MLII", "V1") and both.n_samples == 288
+    for position, lead in enumerate(both.leads):
+        one = load_mitdb("real", lead=lead, **window)
+        assert one.leads == (lead,) and (both.signal[:, position] == one.signal).all()
+        assert (both.zscored().signal[:, position] == one.zscored().signal).all(), "each lead by itself"
+
+
+def test_real_flutter(real_records):
+    (record,) = [record for record in real_records if record.name == "207"]
+    samples = np.arange(0, 650_000, 50)
+    kept = record.outside_flutter(samples)
+    assert len(kept) == 11_970 and np.isin([14_650, 18_400], kept).all() and not np.isin([14_700, 589_900], kept).any()
+    assert len(real_records[0].outside_flutter(samples)) == len(samples)
+
+
 # What cut_beats does, on records made by hand
 
 
@@ -108,7 +136,8 @@ def test_cut_beats_takes_the_samples_around_r():
     assert (beats.signal == beats.r_sample[:, None] + np.arange(-50, 60)).all()
     assert beats.dropped["too near the end of the record"] == 1
     assert (cut_beats(some_record(), 50, 60, lead="V1").signal == beats.signal + 4000).all()
-    assert (cut_beats(some_record(), 50, 60, lead="aVR").signal == beats.signal).all(), "the first lead instead"
+    with pytest.raises(UsageError, match="record 'x' has no lead 'aVR'; it has: MLII, V1"):
+        cut_beats(some_record(), 50, 60, lead="aVR")
 
 
 @settings(max_examples=40, deadline=None)
@@ -184,6 +213,29 @@ def test_ratios_look_back_only():
     assert whole[21, 3] == pytest.approx(recent, rel=1e-5), "the last eight intervals before this one"
 
 
+def test_a_beat_of_several_leads_needs_a_value_in_each():
+    signal = np.random.default_rng(0).normal(size=(4000, 2)).astype(np.float32)
+    signal[520, 1] = np.nan
+    both = cut_beats(some_record(signal=signal), 50, 60, fs=125, lead=["V1", "MLII"], highpass=0.5)
+    assert both.leads == ("V1", "MLII") and both.r_sample.tolist() == [100, 900]
+    one = cut_beats(some_record(signal=signal), 50, 60, fs=125, highpass=0.5)
+    assert (both.signal[:, 1] == one.signal[[0, 2]]).all()
+
+
+def test_a_stand_in_is_taken_only_where_it_is_said():
+    record = replace(some_record(), stand_ins={"V5": "V1", "V6": "V2"})
+    assert record.lead("V5") == "V1" and (record.wave("V5") == record.wave("V1")).all()
+    with pytest.raises(UsageError, match="no lead 'V6'; it has: MLII, V1"):
+        record.wave("V6")
+
+
+def test_flutter_that_does_not_end():
+    record = Record(
+        "x", np.zeros((1000, 1), np.float32), ("MLII",), 250.0, np.array([300, 350, 600]), np.array(["[", "]", "["])
+    )
+    assert record.outside_flutter([0, 299, 300, 325, 350, 351, 599, 600, 999]).tolist() == [0, 299, 351, 599]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -195,6 +247,9 @@ def test_ratios_look_back_only():
         (dict(before=5, after=5, highpass=0), "highpass=0; expected a frequency between 0 and 125 Hz"),
         (dict(before=5, after=5, highpass=125.0), "expected a frequency between 0 and 125 Hz"),
         (dict(before=5, after=5, fs=249.97), "not a simple share of the record's 250 Hz"),
+        (dict(before=5, after=5, lead=[]), r"lead=\[\]; expected a lead's name such as 'MLII', or a list of several"),
+        (dict(before=5, after=5, lead=["V1", "V1"]), "or a list of several, each once"),
+        (dict(before=5, after=5, lead=2), "lead=2; expected a lead's name"),
     ],
 )
 def test_windows_that_are_refused(arguments, message):
@@ -325,8 +380,10 @@ def test_one_lead_missing_values_and_another_rate(tmp_path):
     wfdb.wrsamp("a", fs=250, units=["mV"], sig_name=["V5"], p_signal=signal, fmt=["16"], write_dir=str(tmp_path))
     wfdb.wrann("a", "atr", np.array([600, 1000, 2000]), ["N", "N", "V"], write_dir=str(tmp_path))
     record = read_record(tmp_path, "a")
-    assert record.lead("MLII") == "V5" and np.isnan(record.signal).sum() == 10
-    beats = cut_beats(record, 75, 112, fs=125.0)
+    assert record.lead("V5") == "V5" and np.isnan(record.signal).sum() == 10
+    with pytest.raises(UsageError, match="record 'a' has no lead 'MLII'; it has: V5"):
+        cut_beats(record, 75, 112, fs=125.0)
+    beats = cut_beats(record, 75, 112, fs=125.0, lead="V5")
     assert beats.r_sample.tolist() == [600, 2000] and beats.dropped["samples without a value"] == 1
     np.testing.assert_allclose(beats.signal[0], np.sin((600 + 2 * np.arange(-75, 112)) / 20), atol=0.02)
 
@@ -335,7 +392,7 @@ def test_one_lead_missing_values_and_another_rate(tmp_path):
 def test_unknown_records(load):
     with pytest.raises(UsageError, match=r"record '999' is not in mitdb \(48 records: 100 \.\.\. 234\)"):
         load(["100", "999"])
-    for nothing in ([], "100", None):
+    for nothing in ([], "100", 100):
         with pytest.raises(UsageError, match="expected a list of record names"):
             load(nothing)
     with pytest.raises(UsageError, match="record 100 is no text"):
@@ -345,7 +402,7 @@ def test_unknown_records(load):
 
 
 def test_a_lead_that_no_record_has():
-    with pytest.raises(UsageError, match="lead='mlii' is in none of these records; they have: MLII, V1"):
+    with pytest.raises(UsageError, match="mitdb has no lead 'mlii'; it has: MLII, V1, V2, V4, V5"):
         load_mitdb("synthetic", records=["100"], lead="mlii")
 
 
@@ -364,7 +421,7 @@ def test_without_data_auto_falls_back_and_says_so(data_dir, monkeypatch):
     def nothing(name):
         raise DataError("no network")
 
-    monkeypatch.setattr("ecgnb.datasets.mitbih.fetch", nothing)
+    monkeypatch.setattr("ecgnb.datasets.database.fetch", nothing)
     fallback = load_mitdb("auto", records=["100"])
     assert fallback.note == "no network" and fallback.source == "synthetic"
     assert load_records(["100"])[0].source == "synthetic", "a record says what it is"
@@ -432,12 +489,12 @@ def test_no_flipped_byte_does_harm(counted, data_dir, byte):
 def test_every_argument_has_a_file_of_its_own(data_dir, monkeypatch):
     built = []
 
-    def made_up(names, data):
+    def made_up(self, names, data):
         built.append(names)
-        return synthetic_only(names, data="synthetic")
+        return synthetic_only(self, names, data="synthetic")
 
-    synthetic_only = mitbih.load_records
-    monkeypatch.setattr(mitbih, "load_records", made_up)
+    synthetic_only = database.Database.load_records
+    monkeypatch.setattr(database.Database, "load_records", made_up)
     first = dict(records=["100", "101"], before=20, after=30, fs=125, lead="MLII")
     changes = [
         {},
@@ -446,18 +503,21 @@ def test_every_argument_has_a_file_of_its_own(data_dir, monkeypatch):
         {"after": 31},
         {"fs": 180},
         {"lead": "V1"},
+        {"lead": ["MLII", "V1"]},
         {"highpass": 0.5},
     ]
     for number, change in enumerate(changes, start=1):
         load_mitdb("real", **(first | change))
         assert len(built) == number
-    load_mitdb("real", **(first | {"before": np.int64(20), "fs": np.float32(125)}))
+    load_mitdb("real", **(first | {"before": np.int64(20), "fs": np.float32(125), "lead": ["MLII"]}))
     assert len(built) == len(changes), "the same numbers in another type"
     load_mitdb("real", **first, cache=False)
     assert len(built) == len(changes) + 1, "built anew where no cache is wanted"
-    monkeypatch.setattr(mitbih, "_code_sha256", lambda: "other code")
+    monkeypatch.setattr(database, "_code_sha256", lambda: "other code")
     load_mitdb("real", **first)
     assert len(built) == len(changes) + 2
+    replace(MITDB, marks_at_r=False).load_beats("real", **first)
+    assert len(built) == len(changes) + 3, "another description of the database"
 
 
 def test_a_file_in_use_stays(counted, data_dir):

@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -61,4 +61,5 @@ def _read(path: Path) -> Beats:
     rest = json.loads(str(columns.pop("rest")))
     with suppress(OSError):  # another user's file can be read, too
         os.utime(path)  # it is in use: others go first
-    return replace(Beats(**(columns | rest)), class_names=tuple(rest["class_names"]))
+    rest |= {name: tuple(rest[name]) for name in ("class_names", "leads")}  # JSON knows lists alone
+    return Beats(**(columns | rest))
