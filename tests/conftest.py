@@ -1,6 +1,7 @@
 """What several test files share: a private data folder, synthetic beats, and a faulty publisher on loopback."""
 
 import contextlib
+import copy
 import io
 import json
 import os
@@ -16,13 +17,15 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import jupytext
 import pytest
+from IPython.utils.capture import capture_output
 
 from ecgnb.cli import main
 from ecgnb.course.execute import execute
-from ecgnb.course.exercises import prepare
 from ecgnb.course.folders import read_metrics
-from ecgnb.course.lessons import find, results_path
+from ecgnb.course.lessons import check_parameters, find, profile_parameters, results_path
+from ecgnb.course.sections import listed, run_first, sections
 from ecgnb.datasets import fetch, load_ecg5000, load_records
 from ecgnb.errors import DataError
 
@@ -93,7 +96,11 @@ def smoke_namespace(tmp_path_factory):
 
     def of_lesson(number):
         if number not in runs:
-            runs[number] = run_in_this_process(number, tmp_path_factory.mktemp(f"smoke_{number}"))
+            try:
+                runs[number], faults = run_by_sections(find(number), tmp_path_factory.mktemp(f"smoke_{number}"))
+                faults_file(tmp_path_factory, number).write_text(json.dumps(faults))
+            except Exception as fault:
+                runs[number] = fault
         if isinstance(runs[number], Exception):
             raise runs[number]
         return dict(runs[number])
@@ -101,27 +108,88 @@ def smoke_namespace(tmp_path_factory):
     return of_lesson
 
 
-def run_in_this_process(number, folder):
-    """Return the variables that a lesson's smoke run leaves, or what it raised; its settings are taken back."""
+@pytest.fixture(scope="session")
+def section_faults(smoke_namespace, tmp_path_factory):
+    """Call it with a lesson's number: what failed in each section that had only what it says it starts from.
+
+    Whichever worker runs the lesson first finds out, for all.
+    """
+
+    def of_lesson(number):
+        file = faults_file(tmp_path_factory, number)
+        if not file.is_file():
+            smoke_namespace(number)
+        return json.loads(file.read_text())
+
+    return of_lesson
+
+
+def faults_file(tmp_path_factory, number):
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    return shared / f"section_faults_{number}.json"
+
+
+def run_by_sections(lesson, folder):
+    """Run a lesson, smoke size, in this process; return the variables it leaves, and what failed.
+
+    Each section sees what Setup and the sections have left that it says it starts from, as they left it; no more. One
+    that fails so is run again with all there is.
+    """
     import torch
     from matplotlib import pyplot as plt
 
-    namespace = {"__name__": "__main__"}
+    found = sections(jupytext.read(lesson.script))
+    values = check_parameters(lesson, profile_parameters(lesson, "smoke"))
+    namespace, versions, faults = {"__name__": "__main__"}, {"__name__": {"": "__main__"}}, {}
     n_threads, random_state = torch.get_num_threads(), torch.get_rng_state()
     plt.switch_backend("agg")
+
+    def run(section, seen):
+        """Run a section's cells where nothing is but what the seen sections have left; note what it leaves."""
+        shown = {name: [left[heading] for heading in left if heading in seen] for name, left in versions.items()}
+        shown = {name: copied(left[-1]) for name, left in shown.items() if left}
+        namespace.clear()
+        namespace.update(shown)
+        before = {name: copied(value) for name, value in shown.items()}
+        for code in section.code:
+            with capture_output():
+                exec(compile(code, f"<lesson {lesson.number}, {section.heading or 'head'}>", "exec"), namespace)
+            if not section.heading:
+                namespace.update(values)
+        for name, value in namespace.items():
+            if name not in shown or value is not shown[name] or not same_items(value, before[name]):
+                versions.setdefault(name, {})[section.heading] = copied(value)
+
     try:
         with pytest.MonkeyPatch.context() as patch, plt.rc_context(), warnings.catch_warnings():
             warnings.simplefilter("default")
             patch.setenv("ECGNB_RUNS_DIR", str(folder))
             patch.chdir(folder)
-            prepare(number, namespace, profile="smoke")
-        return namespace
-    except Exception as fault:
-        return fault
+            for section in found:
+                try:
+                    run(section, [*run_first(found), *listed(section, found)])
+                except Exception as fault:
+                    faults[section.heading] = f"{type(fault).__name__}: {fault}"
+                    run(section, [other.heading for other in found])
+        namespace.update({name: list(left.values())[-1] for name, left in versions.items()})
+        return namespace, faults
     finally:
         plt.close("all")
         torch.set_num_threads(n_threads)
         torch.set_rng_state(random_state)
+
+
+def copied(value):
+    """Return a copy of a container, so that what a later section puts into it stays out; anything else as it is."""
+    return copy.copy(value) if type(value) in (dict, list, set) else value
+
+
+def same_items(one, other):
+    """Say whether two containers hold the same objects."""
+    if type(one) is dict:
+        return list(map(id, one.values())) == list(map(id, other.values())) and list(one) == list(other)
+    return type(one) is not list or list(map(id, one)) == list(map(id, other))
 
 
 @pytest.fixture(scope="session")

@@ -1,22 +1,27 @@
-"""What each section of a lesson starts from: the earlier sections whose variables it reads.
+"""What each section of a lesson starts from: all the earlier sections that it needs, in order.
 
-After a restart of the kernel a reader can so begin at any section: run what it starts from, and what that starts from.
+So a reader can begin at any section after a restart of the kernel: run Setup, what the section starts from, then it.
 """
 
 from __future__ import annotations
 
-import ast
 import re
-import symtable
 import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
+from ecgnb.course.dataflow import Flow, Known, Maker, flow, made
+
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 
-CHANGING = {"append", "extend", "update", "pop", "setdefault", "add", "insert"}
+LINE = re.compile(r"#\n# \*Starts from: [^*]*[.?)]\*\n")
 
-LINE = re.compile(r"#\n# \*Starts from: [^*]*[.?]\*\n")
+EXPLAINED = (
+    "(After a restart of the kernel, run the cell of parameters, Setup and the sections that are named here, in this "
+    "order; then you can go on with this one. Every section that needs others says so.)"
+)
+
+ALL = "all sections above"
 
 
 @dataclass
@@ -29,16 +34,16 @@ class Section:
         "" above the first heading.
     code : list of str
         Its code cells.
-    makes : set of str
-        Global names it binds.
-    needs : dict of str to str
-        Names that it reads and that an earlier section bound last, with the heading of that section.
+    needs : dict of str to list of str
+        Global names that it uses and that earlier sections made or changed, with the headings of those.
+    starts_from : list of str
+        Headings of all sections that must be run before it, those included that the needed ones need; in order.
     """
 
     heading: str
     code: list[str] = field(default_factory=list)
-    makes: set[str] = field(default_factory=set)
-    needs: dict[str, str] = field(default_factory=dict)
+    needs: dict[str, list[str]] = field(default_factory=dict)
+    starts_from: list[str] = field(default_factory=list)
 
 
 def sections(notebook: Any) -> list[Section]:
@@ -49,61 +54,65 @@ def sections(notebook: Any) -> list[Section]:
             found += [Section(heading) for heading in HEADING.findall(cell.source)]
         elif cell.cell_type == "code":
             found[-1].code.append(cell.source)
-    maker: dict[str, str] = {}
+    known, makers = Known(), dict[str, list[Maker]]()
+    for number, section in enumerate(found):
+        for code in section.code:
+            what = flow(code, known)
+            _need(section, number, what, makers, found)
+            made(makers, what, number)
+    before: dict[str, set[str]] = {}
     for section in found:
-        for statement in ast.parse("\n".join(section.code)).body:
-            reads, binds = _globals(ast.unparse(statement))
-            changed = _changed(statement)
-            if not isinstance(statement, ast.Assign | ast.AugAssign):
-                reads -= binds  # `for name in names: print(name)` brings its own name
-            reads, binds = reads | changed, binds | changed
-            section.needs |= {name: maker[name] for name in reads - section.makes if name in maker}
-            section.makes |= binds
-        maker |= dict.fromkeys(section.makes, section.heading)
+        direct = {heading for headings in section.needs.values() for heading in headings}
+        before[section.heading] = direct.union(*(before[heading] for heading in direct))
+        section.starts_from = [other.heading for other in found if other.heading in before[section.heading]]
     return found
 
 
-def _changed(statement: ast.stmt) -> set[str]:
-    """Return the names of things that a statement changes in place: `x[0] = 1`, `x.y = 1`, `x.append(1)`."""
-    places = [
-        node.value
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Subscript | ast.Attribute)
-        and (isinstance(node.ctx, ast.Store) or (isinstance(node, ast.Attribute) and node.attr in CHANGING))
-    ]
-    return {place.id for place in places if isinstance(place, ast.Name)}
+def _need(section: Section, number: int, what: Flow, makers: dict[str, list[Maker]], found: list[Section]) -> None:
+    for name in sorted(what.needs):
+        headings = [found[maker.key].heading for maker in makers.get(name, []) if maker.key != number]
+        if headings:
+            section.needs[name] = list(dict.fromkeys(section.needs.get(name, []) + headings))
 
 
-def _globals(statement: str) -> tuple[set[str], set[str]]:
-    """Return the global names that a statement reads, also within functions and comprehensions, and those it binds."""
-    reads, binds = set(), set()
-    tables = [symtable.symtable(statement, "cell", "exec")]
-    while tables:
-        table = tables.pop()
-        tables += table.get_children()
-        for symbol in table.get_symbols():
-            top = table.get_type() == "module"
-            if symbol.is_referenced() and (top or symbol.is_global()):
-                reads.add(symbol.get_name())
-            if top and (symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()):
-                binds.add(symbol.get_name())
-    return reads, binds
+def run_first(found: list[Section]) -> list[str]:
+    """Return the headings of the sections that are run first in any case: those down to Setup."""
+    headings = [section.heading for section in found]
+    return headings[: headings.index("Setup") + 1] if "Setup" in headings else [""]
+
+
+def listed(section: Section, found: list[Section]) -> list[str]:
+    """Return what must be run between Setup and a section, in order."""
+    return [heading for heading in section.starts_from if heading not in run_first(found)]
 
 
 def with_lines(text: str, notebook: Any) -> str:
     """Return a lesson's source (py:percent) in which each heading is followed by what its section starts from.
 
-    Setup and what stands above it are run first in any case, and are not mentioned.
+    Setup and what stands above it are run first in any case, and are not mentioned. The first such line says what such
+    lines mean.
     """
+    text, explained = LINE.sub("", text), False
     found = sections(notebook)
-    headings = [section.heading for section in found]
-    mentioned = headings[headings.index("Setup") + 1 :]
-    text = LINE.sub("", text)
     for section in found:
-        if needed := [heading for heading in mentioned if heading in section.needs.values()]:
-            listed = "; ".join(needed)
-            end = "" if listed.endswith("?") else "."
-            line = textwrap.fill(f"*Starts from: {listed}{end}*", 118, break_on_hyphens=False)
+        if line := _line(section, found):
+            line = line if explained else f"{line} {EXPLAINED}"
+            explained = True
+            wrapped = textwrap.fill(f"*Starts from: {line}*", 118, break_on_hyphens=False)
             heading = f"# ## {section.heading}\n"
-            text = text.replace(heading, f"{heading}#\n{textwrap.indent(line, '# ')}\n", 1)
+            text = text.replace(heading, f"{heading}#\n{textwrap.indent(wrapped, '# ')}\n", 1)
     return text
+
+
+def _line(section: Section, found: list[Section]) -> str:
+    """Return the sections to run, as a sentence; "" where Setup is enough."""
+    needed = listed(section, found)
+    above = [other.heading for other in found[: found.index(section)] if other.code]
+    above = [heading for heading in above if heading not in run_first(found)]
+    spared = [heading for heading in above if heading not in needed]
+    if len(needed) > 2 and not spared:
+        return f"{ALL}."
+    names = "; ".join(needed)
+    if len(needed) > 4 and len(spared) <= 2:
+        names = f"{ALL}, but for: {'; '.join(spared)}"
+    return names if not names or names.endswith("?") else f"{names}."

@@ -1,12 +1,12 @@
 """Each section of a lesson names the sections it starts from, and these are enough."""
 
 import jupytext
-import matplotlib.pyplot as plt
 import pytest
-from IPython.utils.capture import capture_output
+from conftest import run_by_sections
 
-from ecgnb.course.lessons import find, lessons, profile_parameters
-from ecgnb.course.sections import sections, with_lines
+from ecgnb.course.dataflow import Flow, Function, Known, flow
+from ecgnb.course.lessons import Lesson, lessons
+from ecgnb.course.sections import EXPLAINED, LINE, listed, run_first, sections, with_lines
 
 SMALL = """# %% [markdown]
 # # A lesson
@@ -63,56 +63,93 @@ print(beats, models)
 """
 
 
+each_lesson = pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.number)
+
+
 def test_what_a_section_starts_from():
-    found = {
-        section.heading: set(section.needs.items()) for section in sections(jupytext.reads(SMALL, fmt="py:percent"))
+    found = sections(jupytext.reads(SMALL, fmt="py:percent"))
+    assert {section.heading: section.needs for section in found} == {
+        "": {},
+        "Setup": {},
+        "The data": {"np": ["Setup"]},
+        "Training": {"epochs": [""]},
+        "Result?": {"models": ["Training"], "beats": ["The data"]},
+        "Change": {"names": ["The data"], "models": ["Training"]},
+        "End": {"beats": ["Result?"], "models": ["Training", "Change"]},
     }
-    assert found == {
-        "": set(),
-        "Setup": set(),
-        "The data": {("np", "Setup")},
-        "Training": {("epochs", "")},
-        "Result?": {("models", "Training"), ("beats", "The data")},
-        "Change": {("names", "The data"), ("models", "Training")},
-        "End": {("beats", "Result?"), ("models", "Change")},
-    }
+    assert found[-1].starts_from == ["", "Setup", "The data", "Training", "Result?", "Change"]
+    assert listed(found[-1], found) == ["The data", "Training", "Result?", "Change"]
+    assert run_first(found) == ["", "Setup"]
 
 
 def test_lines_are_put_in_once():
     text = with_lines(SMALL, jupytext.reads(SMALL, fmt="py:percent"))
-    assert "# ## Result?\n#\n# *Starts from: The data; Training.*\n" in text
+    assert "# ## Result?\n#\n# *Starts from: The data; Training. (After a restart" in text, "the first explains itself"
     assert "# ## Change\n#\n# *Starts from: The data; Training.*\n" in text
-    assert "# ## End\n#\n# *Starts from: Result?; Change.*\n" in text
+    assert "# ## End\n#\n# *Starts from: all sections above.*\n" in text
     assert text.count("Starts from") == 3, "what needs Setup alone says nothing"
     assert with_lines(text, jupytext.reads(text, fmt="py:percent")) == text
 
 
-@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.number)
+@pytest.mark.parametrize(
+    ("code", "reads", "binds", "changes"),
+    [
+        ("values = []\nvalues.append(1)", "", "values", {}),
+        ("def f():\n    values = []\n    values.append(a)\n    found[0] = 1", "", "f", {}),
+        ("def f():\n    found[0] = a\nf()", "a", "f", {"found": True}),
+        ("def f(x=a):\n    return g(x)\ndef g(x):\n    return x + b\ny = f(1)", "a b", "f g y", {}),
+        ("def f(net):\n    net.x = 1\nf(own)\nf(net=other)", "own other", "f", {"own": True, "other": True}),
+        ("history = fit(net, a)", "fit net a", "history", {"net": False}),
+        ("scores['a'] = b\nscores.update(c)", "b c", "", {"scores": True}),
+        ("total += 1\ncounts[k] += 1\nrows.append(a)", "total k a", "total", {"counts": False, "rows": False}),
+        ("for a in b:\n    c = a\nprint(a, c)", "b", "a c", {}),
+        ("if a:\n    b = 1\nprint(b)", "a b", "", {}),
+        ("if a:\n    b = 1\nelse:\n    b = 2\nprint(b)", "a", "b", {}),
+        ("x = [a for a in b if c]\nf = lambda a: a + d\ng = f\ny = g(1)", "b c d", "x f g y", {}),
+        ("class A(B):\n    p = q\n    def f(self):\n        return p + r\nA()", "B q r p", "A", {}),
+        ("with a as b:\n    pass\ntry:\n    c = b\nexcept E as fault:\n    print(fault)", "a E", "b c", {}),
+        ("import numpy as np\nfrom a.b import c\nnp.random.shuffle(x)", "x", "np c", {}),
+        ("%time a = b\n!ls", "get_ipython", "", {}),
+        ("not Python at all", "", "", {}),
+    ],
+)
+def test_what_code_does_with_names(code, reads, binds, changes):
+    found = flow(code, Known())
+    assert (found.reads - {"print"}, found.binds - {"fault"}) == (set(reads.split()), set(binds.split()))
+    assert found.changes == changes
+
+
+def test_a_function_of_an_earlier_cell_is_followed():
+    known = Known()
+    flow("import numpy as np\nSIZE = 3, -1\ndef f():\n    return g()\ndef g(x=SIZE):\n    return late\n", known)
+    assert known.constants == {"np", "SIZE", "f", "g"}
+    assert flow("late = [1]\nf()", known) == Flow({"f", "g"}, {"late"})
+    assert flow("f()", known).reads == {"f", "g", "late"}
+    flow("f = 3\ndef g(x=late):\n    return x", known)
+    assert known.constants == {"np", "SIZE", "f"} and known.functions == {"g": Function({*()}, {}, ("x",))}
+
+
+@each_lesson
 def test_lessons_say_so(lesson):
     text = lesson.script.read_text()
     assert text.count("# *Starts from: ") >= 5
     assert with_lines(text, jupytext.read(lesson.script)) == text, "run: make notebooks"
+    said = [" ".join(line.replace("#", "").split()) for line in LINE.findall(text)]
+    assert said[0].endswith(f"{EXPLAINED}*") and EXPLAINED not in "".join(said[1:])
 
 
-def test_a_section_runs_after_a_restart(tmp_path, monkeypatch):
-    """With nothing but what it says it starts from, and what these start from."""
-    monkeypatch.setenv("ECGNB_RUNS_DIR", str(tmp_path))
-    lesson = find("01")
-    found = sections(jupytext.read(lesson.script))
-    by_heading = {section.heading: section for section in found}
-    wanted, waiting = set(), ["What the score hides: a threshold that has seen the test"]
-    while waiting:
-        wanted.add(heading := waiting.pop())
-        waiting += set(by_heading[heading].needs.values()) - wanted
-    left_out = [section.heading for section in found if section.code and section.heading not in wanted]
-    assert "Another seed, another number" in left_out and len(wanted) > 5
-    namespace = {}
-    with capture_output():
-        for section in found:
-            if section.heading in wanted or section.heading in ("", "Setup"):
-                for code in section.code:
-                    exec(code, namespace)
-                    if "epochs: int" in code:
-                        namespace |= profile_parameters(lesson, "smoke") | {"epochs": 1}
-    assert 0 <= namespace["oracle_balanced_accuracy"] <= 1
-    plt.close("all")
+@each_lesson
+def test_sections_run_from_what_they_say(lesson, section_faults):
+    """Each with nothing but what Setup and the sections have left that it names."""
+    assert section_faults(lesson.number) == {}
+
+
+def test_a_section_that_says_too_little_is_found_out(tmp_path, monkeypatch):
+    hidden = SMALL.replace("models = train(epochs)", "globals()['models'] = train(epochs)")
+    script = tmp_path / "90_small.py"
+    script.write_text(hidden.replace("epochs = 3", "epochs: int = 3  # passes").replace("model * n", "str(model)"))
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "smoke.yaml").write_text("'90': {epochs: 2}")
+    variables, faults = run_by_sections(Lesson("90", "90_small", script), tmp_path)
+    assert faults == dict.fromkeys(("Result?", "Change"), "NameError: name 'models' is not defined")
+    assert variables["epochs"] == 2 and variables["models"] == ["N", "1"] and variables["beats"].tolist() == [2, 2, 2]
