@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from ecgnb.plotting.style import ALARM_COLOUR, CLASS_COLOURS, TRAIN_COLOUR, VAL_COLOUR
 
-Block = tuple[str, str]  # a name, and the shape of what leaves it
+Block = tuple[str, str | int]  # a name, and the shape of what leaves it
 WIDTH, HEIGHT, STEP, RISE = 2.1, 0.9, 2.6, 0.75  # of a box; from one box to the next; of a branch over the trunk
 
 
@@ -23,7 +23,7 @@ def plot_two_heads(trunk: Sequence[Block], reconstruct: Sequence[Block], classif
 
     Parameters
     ----------
-    trunk, reconstruct, classify : sequence of (str, str)
+    trunk, reconstruct, classify : sequence of (str, str or int)
         Blocks up to the latent vector; those that follow it in the upper branch; those in the lower one.
 
     Returns
@@ -37,7 +37,7 @@ def plot_two_heads(trunk: Sequence[Block], reconstruct: Sequence[Block], classif
         _row(axis, blocks, len(trunk), y, last, colour)
     axis.set(xlim=(-WIDTH / 2 - 0.1, STEP * (columns - 1) + WIDTH / 2 + 0.1), ylim=(-1.35, 1.35))
     axis.set_axis_off()
-    axis.set_title("One latent vector, two tasks")
+    axis.set_title("One latent vector, two tasks; the last line in a box is the shape of what leaves it")
     return figure
 
 
@@ -61,7 +61,7 @@ def _row(
             edgecolor=colour,
         )
         axis.add_patch(box)
-        axis.annotate(f"{name}\n{shape}", (x, y), ha="center", va="center", fontsize=9)
+        axis.annotate(f"{name}\n{shape}", (x, y), ha="center", va="center", fontsize=9, linespacing=1.4)
         if before is not None:
             arrow = {"arrowstyle": "->", "color": colour}
             axis.annotate("", xy=(x - WIDTH / 2, y), xytext=before, arrowprops=arrow)

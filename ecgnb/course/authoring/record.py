@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import operator
 import shutil
 import sys
 from pathlib import Path
@@ -44,7 +45,8 @@ def stale_because(lesson: Lesson) -> str:
         for output in cell.get("outputs", []):
             if name := output.get("metadata", {}).get("ecgnb_source"):
                 module, _, thing = name.partition(":")
-                if output["data"]["text/plain"] != source_text(getattr(importlib.import_module(module), thing)):
+                shown = operator.attrgetter(thing)(importlib.import_module(module))  # a method has a dot in its name
+                if output["data"]["text/plain"] != source_text(shown):
                     return f"it shows an older source of {thing}"
     return ""
 
