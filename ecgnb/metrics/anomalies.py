@@ -145,3 +145,20 @@ def peeking(
         row[2] = balanced_accuracy(other_normal, other_anomalous, threshold)
     seen, unseen, given = found.mean(axis=0)
     return float(seen), float(unseen), float(given)
+
+
+def estimate_balanced_accuracy(normal_scores: ArrayLike, anomaly_scores: ArrayLike, threshold: float) -> Estimate:
+    """Return the balanced accuracy at a threshold with its 95 % interval over resampled beats.
+
+    The threshold is taken as given: the interval does not say how it would move with other validation beats.
+
+    Parameters
+    ----------
+    normal_scores, anomaly_scores : (n,), (m,) array
+    threshold : float
+    """
+
+    def at_threshold(normal: NDArray[np.float64], anomalous: NDArray[np.float64], axis: int = -1) -> Any:
+        return balanced_accuracy(normal, anomalous, threshold, axis)
+
+    return bootstrap(at_threshold, normal_scores, anomaly_scores)

@@ -1,4 +1,4 @@
-"""The LSTM autoencoder of lesson 01: read a beat step by step into one short vector, then draw it again."""
+"""The LSTM autoencoder of lesson 01: encode a beat step by step into one latent vector, then reconstruct it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ecgnb.errors import ModelError
 
 
 class LSTMAutoencoder(nn.Module):
-    """Two LSTM layers encode a beat to one vector, two decode it, and a linear layer draws the samples.
+    """Two LSTM layers encode a beat to a latent vector, two decode it, and a linear layer gives the samples.
 
     After Malhotra et al. 2016, LSTM-based encoder-decoder for multi-sensor anomaly detection, arXiv:1607.00148.
 
@@ -17,7 +17,7 @@ class LSTMAutoencoder(nn.Module):
     n_samples : int
         Samples per beat.
     embedding_dim : int
-        Length of the vector between encoder and decoder.
+        Length of the latent vector, the bottleneck between encoder and decoder.
     hidden_dim : int, optional
         Width of the outer layers; twice the embedding where it is not given.
     samples_per_step : int
@@ -50,14 +50,14 @@ class LSTMAutoencoder(nn.Module):
         self.read_out = nn.Linear(hidden_dim, samples_per_step)
 
     def encode(self, signal: Tensor) -> Tensor:
-        """Squeeze each beat into one vector: (n, n_samples) to (n, embedding_dim)."""
+        """Return the latent vector of each beat: (n, n_samples) to (n, embedding_dim)."""
         steps = signal.reshape(len(signal), self.n_steps, self.samples_per_step)
         states, _ = self.encoder_outer(steps)  # (n, n_steps, hidden_dim)
         _, (last, _) = self.encoder_inner(states)  # (1, n, embedding_dim)
         return last[0]
 
     def decode(self, embedding: Tensor) -> Tensor:
-        """Draw beats from their vectors: (n, embedding_dim) to (n, n_samples)."""
+        """Reconstruct beats from their latent vectors: (n, embedding_dim) to (n, n_samples)."""
         repeated = embedding[:, None].expand(-1, self.n_steps, -1)  # the decoder sees the vector at every step
         states, _ = self.decoder_inner(repeated)
         states, _ = self.decoder_outer(states)  # (n, n_steps, hidden_dim)

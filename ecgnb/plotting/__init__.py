@@ -1,7 +1,9 @@
 """Figures that more than one lesson shows, in the house style; one fixed colour for each class of beat."""
 
 from ecgnb.plotting.beats import plot_beat_gallery, plot_beats_by_class, plot_mean_beats, plot_record_counts
-from ecgnb.plotting.diagrams import plot_heartbeat, plot_network
+from ecgnb.plotting.comparison import plot_confusion_shares, plot_cost, plot_losses, plot_records
+from ecgnb.plotting.diagrams import plot_heartbeat, plot_labelled_window, plot_network
+from ecgnb.plotting.recordings import plot_errors_by_record, plot_moved_windows
 from ecgnb.plotting.scores import (
     plot_confidence,
     plot_confusion_matrix,
@@ -25,14 +27,21 @@ __all__ = [
     "plot_classified",
     "plot_confidence",
     "plot_confusion_matrix",
+    "plot_confusion_shares",
+    "plot_cost",
+    "plot_errors_by_record",
     "plot_heartbeat",
     "plot_history",
     "plot_intervals",
+    "plot_labelled_window",
+    "plot_losses",
     "plot_mean_beats",
     "plot_measure_by_class",
+    "plot_moved_windows",
     "plot_network",
     "plot_reconstructions",
     "plot_record_counts",
+    "plot_records",
     "plot_reliability",
     "plot_roc_and_precision_recall",
     "plot_score_distribution",

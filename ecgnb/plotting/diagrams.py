@@ -1,4 +1,8 @@
-"""Drawings without data: the waves of a heartbeat, and the blocks of a network."""
+"""Drawings that explain: the waves of a heartbeat, and the blocks of a network.
+
+The glossary's picture is made from here: ``python -c "from ecgnb import plotting; plotting.use_style();
+plotting.plot_heartbeat(ecg5000_window=True).savefig('notebooks/images/heartbeat.png')"``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import itertools
 import math
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -51,9 +55,9 @@ def plot_heartbeat(*, ecg5000_window: bool = False) -> Figure:
         axis.annotate("what one window of ECG5000 shows", (RR / 2, -0.58), ha="center", color="#7a5200")
     axis.plot(time, wave, color=CLASS_COLOURS["Normal"])
     for name, (centre, amplitude, _) in WAVES.items():
-        side = {"Q": -10, "S": 10}.get(name, 0)
-        place = {"xytext": (side, 5 if amplitude > 0 else -13), "textcoords": "offset points", "ha": "center"}
-        axis.annotate(name, (centre, _beat(np.array([centre]))[0]), fontweight="bold", **place)
+        top = float(_beat(np.array([centre]))[0])
+        offset = ({"Q": -10, "S": 10}.get(name, 0), 5 if amplitude > 0 else -13)
+        axis.annotate(name, (centre, top), xytext=offset, textcoords="offset points", ha="center", fontweight="bold")
     axis.annotate("P wave:\natria contract", (-0.17, 0.36), ha="center", fontsize=9)
     axis.annotate("T wave:\nventricles recover", (0.27, 0.52), ha="center", fontsize=9)
     axis.annotate("QRS complex:\nventricles contract", (0.06, 0.8), fontsize=9)
@@ -74,6 +78,34 @@ def plot_heartbeat(*, ecg5000_window: bool = False) -> Figure:
     )
     axis.set(xlabel="time from the R peak (s)", ylabel="amplitude (mV)", ylim=(-0.7, 1.48), xlim=(time[0], time[-1]))
     axis.set_title("An ordinary heartbeat and the next one, in lead II (a drawing)")
+    return figure
+
+
+def plot_labelled_window(signal: NDArray[np.float32], waves: Mapping[str, int], *, title: str) -> Figure:
+    """Draw one z-scored window over its samples, with the name of each wave at its sample.
+
+    Parameters
+    ----------
+    signal : (n_samples,) array
+    waves : mapping of str to int
+        Text, and the sample that it belongs to.
+    title : str
+    """
+    figure, axis = plt.subplots(figsize=(7.2, 3.4))
+    axis.plot(signal, color=CLASS_COLOURS["Normal"])
+    for text, sample in waves.items():
+        below = signal[sample] < signal.mean()
+        axis.annotate(
+            text,
+            (sample, signal[sample]),
+            xytext=(14, 8) if below else (0, 12),
+            textcoords="offset points",
+            ha="left" if below else "center",
+            fontsize=9,
+            arrowprops={"arrowstyle": "-", "color": "#888888"},
+        )
+    axis.set(xlabel="sample", ylabel="amplitude (z-score)", title=title)
+    axis.margins(y=0.25)
     return figure
 
 

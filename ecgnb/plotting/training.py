@@ -17,8 +17,9 @@ def plot_history(history: History, *, unit: str, title: str, reference: Mapping[
     """Draw training and validation loss by epoch, the epoch whose weights were kept, and losses to compare with."""
     frame = history.to_frame()
     figure, axis = plt.subplots()
-    axis.plot(frame["train_loss"], color=TRAIN_COLOUR, label="training")
-    axis.plot(frame["val_loss"], color=VAL_COLOUR, label="validation")
+    marker = "." if len(frame) < 10 else None  # a line of one point would not be seen
+    axis.plot(frame["train_loss"], color=TRAIN_COLOUR, marker=marker, label="training")
+    axis.plot(frame["val_loss"], color=VAL_COLOUR, marker=marker, label="validation")
     best = frame["val_loss"].loc[history.best_epoch]
     axis.plot(history.best_epoch, best, "o", color=VAL_COLOUR, label=f"kept: epoch {history.best_epoch}")
     for name, value in (reference or {}).items():
@@ -44,10 +45,10 @@ def plot_reconstructions(
         axis.set_visible(False)
     x = np.arange(signal.shape[1]) if time is None else np.asarray(time)
     titles = titles or [f"{name}, error {score:.2f}" for name, score in zip(class_name, scores, strict=True)]
-    for axis, beat, redrawn, name, title in zip(axes.flat, signal, reconstruction, class_name, titles, strict=False):
-        axis.fill_between(x, beat, redrawn, color=ALARM_COLOUR, alpha=0.25, linewidth=0, label="gap")
+    for axis, beat, rebuilt, name, title in zip(axes.flat, signal, reconstruction, class_name, titles, strict=False):
+        axis.fill_between(x, beat, rebuilt, color=ALARM_COLOUR, alpha=0.25, linewidth=0, label="gap")
         axis.plot(x, beat, color=CLASS_COLOURS[name], linewidth=1.6, alpha=0.7, label="beat, in its class's colour")
-        axis.plot(x, redrawn, color="black", linewidth=0.9, linestyle="--", label="reconstruction")
+        axis.plot(x, rebuilt, color="black", linewidth=0.9, linestyle="--", label="reconstruction")
         axis.set_title(title, fontsize=9)
     for axis in axes[-1]:
         axis.set_xlabel("sample" if time is None else "time from R (s)")

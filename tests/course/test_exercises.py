@@ -27,9 +27,10 @@ def test_answers_are_not_overwritten(tmp_path):
     lesson = Lesson("01", lessons()[0].name, tmp_path / lessons()[0].script.name)
     lesson.script.write_text(lessons()[0].script.read_text())
     update(lesson)
-    lesson.script.write_text(lesson.script.read_text().replace("Call the threshold `strict`", "Call it `strict`"))
+    changed = lesson.script.read_text().replace("and call it `strict`", "and call that `strict`")
+    lesson.script.write_text(changed)
     update(lesson)
-    assert "Call it `strict`" in path(lesson).read_text()
+    assert "and call that `strict`" in path(lesson).read_text()
     answered_one = nbformat.read(path(lesson), as_version=4)
     answered_one.cells[4].source = "strict = 0.3"
     nbformat.write(answered_one, path(lesson))
@@ -57,7 +58,7 @@ def test_the_blank_form_fails_at_each_check_and_the_solved_form_at_none(tmp_path
     outputs = [output for cell in made.cells for output in cell.get("outputs", [])]
     errors = [f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error"]
     assert [error.partition(" a value")[0] for error in errors[:3]] == [
-        f"NotSolvedError: not solved yet: give {name}" for name in ("strict", "squared", "own")
+        f"NotSolvedError: not solved yet: give {name}" for name in ("strict and pays", "squared and better", "own")
     ]
     assert len(errors) == 6, errors
     assert errors[3].startswith("AssertionError: 0 of") and "validation normals lie above strict" in errors[3]
