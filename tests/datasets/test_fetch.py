@@ -1,8 +1,10 @@
 """Fetching: the order of the sources, verification, and every way it can go wrong."""
 
 import errno
+import gzip
 import hashlib
 import io
+import lzma
 import multiprocessing
 import os
 import random
@@ -18,6 +20,7 @@ import pytest
 from ecgnb.datasets import fetch as fetch_function
 from ecgnb.datasets.store import download as download_module
 from ecgnb.datasets.store.fetch import DATASETS, Dataset, unverified
+from ecgnb.datasets.store.unpack import unpack
 from ecgnb.errors import DataError, UsageError
 
 CONTENT = {"a.dat": b"first " * 50_000, "b.hea": b"second"}
@@ -59,7 +62,7 @@ def short_waits(monkeypatch):
 def small(monkeypatch, publisher, data_dir):
     """A small data set published as a zip archive."""
     publisher.files["small.zip"] = zip_of(CONTENT)
-    dataset = Small("small", "Small", "small.zip", f"{publisher.url}/small.zip", "none", "none")
+    dataset = Small("small", "Small", "small.zip", f"{publisher.url}/small.zip", 1_000_000, "none", "none")
     monkeypatch.setitem(DATASETS, "small", dataset)
     return dataset
 
@@ -257,6 +260,68 @@ def test_a_tar_link_is_never_followed(small, publisher, data_dir):
         fetch_function("small")
 
 
+def tar_that_claims(name, size, sparse=False, **details):
+    """A tar archive whose only member claims a size that it does not hold."""
+    info = tarfile.TarInfo(name)
+    for detail, value in details.items():
+        setattr(info, detail, value)
+    if sparse:
+        info.pax_headers = {"GNU.sparse.size": str(size), "GNU.sparse.map": "0,0", "GNU.sparse.numblocks": "0"}
+        info.pax_headers |= {"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.name": name}
+    else:
+        info.size = size
+    return info.tobuf(tarfile.PAX_FORMAT) + bytes(10_240)
+
+
+BOMBS = {
+    "zip": lambda: zip_of({"a.dat": bytes(3_000_000)}),
+    "tar.xz": lambda: tar_of({"a.dat": bytes(3_000_000)}),
+    "other member": lambda: tar_of({"b.hea": CONTENT["b.hea"], "c.bin": bytes(3_000_000)}),
+    "many": lambda: tar_of({f"{n}.bin": bytes(100_000) for n in range(30)}),
+    "sparse": lambda: tar_that_claims("a.dat", 10**12, sparse=True),
+    "header of 3 GB": lambda: lzma.compress(tar_that_claims("a.dat", 3 * 10**9, type=tarfile.XHDTYPE)),
+    "name of 3 GB": lambda: lzma.compress(tar_that_claims("a.dat", 3 * 10**9, type=tarfile.GNUTYPE_LONGNAME)),
+    "member of 10 GB": lambda: lzma.compress(tar_that_claims("c.bin", 10**10)),
+    "gzip": lambda: gzip.compress(lzma.decompress(tar_of({"a.dat": bytes(3_000_000)}))),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_an_archive_that_would_fill_the_disk_or_the_memory_is_refused_unread(
+    small, publisher, data_dir, bomb, monkeypatch
+):
+    written = []
+    monkeypatch.setattr("ecgnb.datasets.store.unpack.place", lambda *_, **__: written.append(1))
+    publisher.files["small.zip"] = BOMBS[bomb]()
+    with pytest.raises(DataError, match=r"small\.zip is refused: it would unpack to more than 1 MB"):
+        fetch_function("small")
+    assert not written and {path.name for path in (data_dir / "small").iterdir()} <= {".lock"}
+
+
+@pytest.mark.parametrize("pack", [lambda tar: tar, gzip.compress], ids=["plain", "gzip"])
+def test_a_tar_packed_otherwise(small, publisher, data_dir, pack):
+    publisher.files["small.zip"] = pack(lzma.decompress(tar_of(CONTENT)))
+    assert contents(fetch_function("small")) == CONTENT
+
+
+def test_a_damaged_gzip_is_no_full_disk(small, publisher, data_dir):
+    publisher.files["small.zip"] = gzip.compress(lzma.decompress(tar_of(CONTENT)))[:200] + b"damaged"
+    with pytest.raises(DataError, match="is not a whole archive"):
+        fetch_function("small")
+
+
+@pytest.mark.parametrize("name", ["ecg5000", "mitdb", "svdb", "nstdb"])
+def test_real_archives_stay_below_their_bound(name):
+    mirror = Path(os.environ.get("ECGNB_MIRROR", "")) / DATASETS[name].archive
+    if not mirror.is_file():
+        pytest.skip("no mirror folder is set")
+    with tempfile.TemporaryDirectory() as folder:
+        unpack(mirror, Path(folder), DATASETS[name].sha256, DATASETS[name].unpacked)
+        assert not unverified(DATASETS[name], Path(folder))
+        size = sum(path.stat().st_size for path in Path(folder).iterdir())
+    assert size < DATASETS[name].unpacked < 20 * size
+
+
 def test_a_full_disk(small, data_dir, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -304,7 +369,7 @@ def test_a_read_only_folder_that_has_the_files_is_enough(small, data_dir, reques
 
 def _fetch_small(url, folder, answers):
     os.environ["ECGNB_DATA_DIR"] = folder
-    DATASETS["small"] = Small("small", "Small", "small.zip", url, "none", "none")
+    DATASETS["small"] = Small("small", "Small", "small.zip", url, 1_000_000, "none", "none")
     fetch_function("small")
     answers.put(True)
 
@@ -323,11 +388,11 @@ def test_two_processes_fetch_at_once(small, publisher, data_dir):
 
 
 def test_unknown_data_set():
-    with pytest.raises(UsageError, match="unknown data set 'ptb'; the course uses: ecg5000, mitdb"):
+    with pytest.raises(UsageError, match="unknown data set 'ptb'; the course uses: ecg5000, mitdb, svdb, nstdb"):
         fetch_function("ptb")
 
 
-@pytest.mark.parametrize(("name", "n_files"), [("ecg5000", 2), ("mitdb", 146)])
+@pytest.mark.parametrize(("name", "n_files"), [("ecg5000", 2), ("mitdb", 146), ("svdb", 235), ("nstdb", 6)])
 def test_registries(name, n_files):
     registry = DATASETS[name].sha256
     assert len(registry) == n_files

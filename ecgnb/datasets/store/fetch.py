@@ -33,6 +33,8 @@ class Dataset:
         File name of the archive a mirror holds.
     url : str
         The publisher's address: of an archive (ending in .zip), or of a folder (ending in /) with one URL a file.
+    unpacked : int
+        Bytes that an archive of it may unpack to, some more than it does: one that holds more is refused unread.
     licence, citation : str
     """
 
@@ -40,6 +42,7 @@ class Dataset:
     title: str
     archive: str
     url: str
+    unpacked: int
     licence: str
     citation: str
 
@@ -58,6 +61,7 @@ DATASETS = {
             title="ECG5000 (UCR archive, from PhysioNet chfdb record chf07)",
             archive="ECG5000.zip",
             url="https://timeseriesclassification.com/aeon-toolkit/ECG5000.zip",
+            unpacked=100_000_000,  # the publisher's holds other formats besides
             licence="publicly available; chfdb is ODC-By 1.0",
             citation="Chen et al. 2015, doi:10.1007/s10618-014-0388-4; Goldberger et al. 2000, "
             "doi:10.1161/01.CIR.101.23.e215",
@@ -67,8 +71,29 @@ DATASETS = {
             title="MIT-BIH Arrhythmia Database",
             archive="mitdb-1.0.0.tar.xz",
             url="https://physionet.org/files/mitdb/1.0.0/",
+            unpacked=150_000_000,
             licence="ODC-By 1.0",
             citation="Moody and Mark 2001, doi:10.1109/51.932724; data doi:10.13026/C2F305",
+        ),
+        Dataset(
+            name="svdb",
+            title="MIT-BIH Supraventricular Arrhythmia Database",
+            archive="svdb-1.0.0.tar.xz",
+            url="https://physionet.org/files/svdb/1.0.0/",
+            unpacked=100_000_000,
+            licence="ODC-By 1.0",
+            citation="Greenwald 1990, Improved detection and classification of arrhythmias in noise-corrupted "
+            "electrocardiograms using contextual information (thesis, MIT); data doi:10.13026/C2V30W",
+        ),
+        Dataset(
+            name="nstdb",
+            title="MIT-BIH Noise Stress Test Database (the noise alone)",
+            archive="nstdb-1.0.0.tar.xz",
+            url="https://physionet.org/files/nstdb/1.0.0/",
+            unpacked=30_000_000,
+            licence="ODC-By 1.0",
+            citation="Moody, Muldrow and Mark 1984, A noise stress test for arrhythmia detectors, Computers in "
+            "Cardiology 11; data doi:10.13026/C2HS3T",
         ),
     )
 }
@@ -148,7 +173,7 @@ def _from_first_source(dataset: Dataset, folder: Path, wanted: dict[str, str], p
         try:
             if not source.startswith(("http://", "https://")):
                 _check_readable(Path(source))
-                unpack(Path(source), folder, dataset.sha256)
+                unpack(Path(source), folder, dataset.sha256, dataset.unpacked)
             elif source.endswith("/"):
                 _download_each(source, dataset, folder, progress)
             else:
@@ -189,7 +214,7 @@ def _download_each(base: str, dataset: Dataset, folder: Path, progress: bool) ->
 
 
 def _download_archive(url: str, dataset: Dataset, folder: Path, progress: bool) -> None:
-    _download(url, folder, lambda part: unpack(part, folder, dataset.sha256, origin=url), progress)
+    _download(url, folder, lambda part: unpack(part, folder, dataset.sha256, dataset.unpacked, origin=url), progress)
 
 
 def _download(url: str, folder: Path, use: Callable[[Path], None], progress: bool) -> None:
