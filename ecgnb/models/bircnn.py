@@ -11,6 +11,9 @@ from ecgnb.models.layers import BeatClassifier, conv_block, scaled
 class BiRCNN(BeatClassifier):
     """Convolutions of 128 long filters, a two-layer bidirectional LSTM, and a branch for timing if asked.
 
+    Bidirectional networks: Schuster and Paliwal 1997, doi:10.1109/78.650093; LSTM: Hochreiter and Schmidhuber 1997,
+    doi:10.1162/neco.1997.9.8.1735; layers and sizes are our own.
+
     Parameters
     ----------
     n_samples, n_classes, width

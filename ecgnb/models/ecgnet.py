@@ -43,6 +43,9 @@ class PreactivationBlock(nn.Module):
 class ECGNet(BeatClassifier):
     """Four parallel convolutions (kernels 15, 17, 19, 21), a pre-activation residual stack, and an LSTM on the signal.
 
+    Pre-activation: He et al. 2016, arXiv:1603.05027; LSTM: Hochreiter and Schmidhuber 1997,
+    doi:10.1162/neco.1997.9.8.1735; layers and sizes are our own.
+
     Parameters
     ----------
     n_samples, n_classes, width

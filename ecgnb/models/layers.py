@@ -72,14 +72,17 @@ def scaled(channels: int, width: float) -> int:
 def conv(
     channels_in: int, channels: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1
 ) -> nn.Conv2d:
-    """Return a convolution that keeps the length (over its stride), without a bias: a normalisation follows."""
+    """Return a convolution along time, (n, channels_in, 1, t) to (n, channels, 1, t / stride).
+
+    A kernel of 15 samples is (1, 15), as the image is one pixel high. Without a bias: a normalisation follows.
+    """
     along, padding = (1, dilation), (0, dilation * (kernel - 1) // 2)
     made = nn.Conv2d(channels_in, channels, (1, kernel), (1, stride), padding, along, groups, bias=False)
     return made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def conv_block(channels_in: int, channels: int, kernel: int, *, stride: int = 1) -> nn.Sequential:
-    """Return convolution, normalisation, ReLU."""
+    """Return convolution, normalisation, ReLU: (n, channels_in, 1, t) to (n, channels, 1, t / stride)."""
     return nn.Sequential(
         conv(channels_in, channels, kernel, stride=stride),
         nn.BatchNorm2d(channels),

@@ -10,6 +10,9 @@ from ecgnb.models.layers import BeatClassifier, conv_block, scaled
 class LDCNN(BeatClassifier):
     """Five convolutions with kernels of 13 to 21 samples and average pooling between, then a layer of 35 units.
 
+    A plain one-dimensional CNN, as Kiranyaz et al. 2016 introduced them to ECG, doi:10.1109/TBME.2015.2468589; layers
+    and sizes are our own.
+
     Parameters
     ----------
     n_samples, n_classes, width

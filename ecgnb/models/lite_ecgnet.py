@@ -104,6 +104,8 @@ class Gates(nn.Module):
 class LiteECGNet(BeatClassifier):
     """A sinc front end, three multi-scale separable blocks, channel and temporal gates, global pooling.
 
+    The blocks name their sources; how they are put together, and the sizes, are our own.
+
     Parameters
     ----------
     n_samples, n_classes, width

@@ -21,11 +21,11 @@ class MicroECGNet(BeatClassifier):
     def __init__(self, n_samples: int, n_classes: int = 5, width: float = 1.0) -> None:
         super().__init__(n_samples, n_classes, width)
         first, second, third, fourth = (scaled(n, width) for n in (8, 12, 16, 24))
-        self.convolutions = nn.Sequential(
-            conv_block(1, first, 15, stride=4),
-            conv_block(first, second, 7, stride=2),
-            conv_block(second, third, 7, stride=2),
-            conv_block(third, fourth, 5, stride=2),
+        self.convolutions = nn.Sequential(  # (n, 1, 1, n_samples) to
+            conv_block(1, first, 15, stride=4),  # (n, first, 1, n_samples / 4)
+            conv_block(first, second, 7, stride=2),  # (n, second, 1, n_samples / 8)
+            conv_block(second, third, 7, stride=2),  # (n, third, 1, n_samples / 16)
+            conv_block(third, fourth, 5, stride=2),  # (n, fourth, 1, n_samples / 32)
         )
         n_places = -(-n_samples // 32)  # left of the strides, each rounded up
         self.read_out = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(n_places * fourth, n_classes))
