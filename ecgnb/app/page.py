@@ -13,7 +13,7 @@ import streamlit as st
 import ecgnb.models
 from ecgnb.app import charts, sources
 from ecgnb.app.meanings import MEANINGS
-from ecgnb.classifier.base import Classifier, class_names, window_length
+from ecgnb.classifier.base import Classifier
 from ecgnb.classifier.load import load_classifier
 from ecgnb.classifier.recording import classify_beats, classify_recording
 from ecgnb.classifier.result import MIN_CONFIDENCE, UNSURE, ClassifiedRecording, beats_to_csv, relabelled
@@ -206,7 +206,7 @@ def work_through(recording: Recording, classifier: Classifier, detector: str, fl
 
 def beats_page(classifier: Classifier, model_key: tuple[Any, ...], least: float) -> None:
     """Take beats that somebody has cut, and show them named."""
-    wanted = f"A file with {window_length(classifier)} values a row, one beat each"
+    wanted = f"A file with {classifier.n_samples} values a row, one beat each"
     upload = st.file_uploader(wanted, type=["csv", "txt", "tsv"], key="beat_file")
     if upload is None and not st.checkbox("Show some synthetic beats", key="beat_sample"):
         return
@@ -221,7 +221,7 @@ def beats_page(classifier: Classifier, model_key: tuple[Any, ...], least: float)
     table: BeatTable = remembered("beats", (key, model_key), read)
     if upload is None:
         st.error("SYNTHETIC beats, made by a formula: what is said of them says nothing about hearts.")
-    show_beats(table, relabelled(remembered("named beats", (key, model_key), name), least), class_names(classifier))
+    show_beats(table, relabelled(remembered("named beats", (key, model_key), name), least), classifier.classes)
 
 
 def recording_page(kind: str, classifier: Classifier, model_key: tuple[Any, ...], least: float) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ecgnb.classifier.base import Classifier, window_length
+from ecgnb.classifier.base import Classifier
 from ecgnb.classifier.load import load_classifier
 from ecgnb.datasets import synthetic
 from ecgnb.datasets.heartbeat_csv import BeatTable, read_beats
@@ -71,7 +71,7 @@ def uploaded_recording(uploads: Sequence[Upload], fs: float | None, lead: str | 
 def uploaded_beats(upload: Upload, classifier: Classifier) -> BeatTable:
     """Read beats that somebody has cut."""
     with stored([upload]) as paths:
-        return read_beats(paths[0], window_length(classifier))
+        return read_beats(paths[0], classifier.n_samples)
 
 
 def uploaded_classifier(upload: Upload) -> Classifier:
@@ -101,10 +101,10 @@ def sample_recording(name: str) -> Recording:
 def sample_beats(classifier: Classifier) -> BeatTable:
     """Return some synthetic beats, cut as the classifier wants them, with their classes."""
     recipe = classifier.recipe
-    if not {"before", "after", "fs"} <= set(recipe):
+    if recipe is None:
         raise ModelError("this model does not say how its beats are cut, so there is no sample for it; upload your own")
     with tempfile.TemporaryDirectory(prefix="ecgnb-") as folder:
         synthetic.write_mitdb(Path(folder), ["sample"], paced=())
-        beats = cut_beats(read_record(folder, "sample"), recipe["before"], recipe["after"], fs=recipe["fs"])
+        beats = cut_beats(read_record(folder, "sample"), **(recipe.window | {"lead": "MLII"}))
     some = beats[np.arange(SYNTHETIC_BEATS)]
     return BeatTable(some.signal, some.class_name)

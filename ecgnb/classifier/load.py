@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import torch
+from torch import Tensor
 
 from ecgnb import models
-from ecgnb.classifier.base import Classifier, TorchClassifier, class_names
+from ecgnb.classifier.base import Classifier, TorchClassifier, class_scores, classes_of
+from ecgnb.classifier.recipe import Recipe
 from ecgnb.errors import ModelError
 
 
@@ -18,18 +20,18 @@ def load_classifier(model: str | Path = "cnn_lstm") -> Classifier:
     Parameters
     ----------
     model : str or path
-        Name of pretrained weights, or a file: a model that a run of lesson 02 saved (``.pth``), or one that
-        `export.export_onnx` wrote (``.onnx``).
+        Name of pretrained weights, or a file: a model that a run saved (``.pth``), or one that `onnx.export_onnx`
+        wrote (``.onnx``).
 
     Raises
     ------
     ModelError
-        Where there is no such model, the file cannot be read safely, or the model does not name beats.
+        Where there is no such model, the file cannot be read safely, or the model does not label beats.
     """
+    path = Path(model).expanduser()
     if str(model) in models.pretrained_names():
         network = models.load_pretrained(str(model))
-        return TorchClassifier(str(model), network, dict(network.recipe))  # type: ignore[arg-type]
-    path = Path(model).expanduser()
+        return _classifier(str(model), str(model), network, network.saved_values)  # type: ignore[arg-type]
     if path.suffix == ".onnx":
         from ecgnb.classifier.onnx import OnnxClassifier  # onnxruntime is an extra
 
@@ -37,29 +39,25 @@ def load_classifier(model: str | Path = "cnn_lstm") -> Classifier:
     if not path.suffix:
         known = ", ".join(models.pretrained_names())
         raise ModelError(f"there are no pretrained weights of {str(model)!r}; expected one of: {known}, or a file")
-    network, recipe = models.load(path)
-    _check_recipe(path.name, recipe)
-    n_samples = network.ecgnb_config["options"].get("n_samples")  # type: ignore[union-attr,index]
-    if "classes" not in recipe or n_samples is None:
-        raise ModelError(f"{path.name} holds {network.ecgnb_config['name']}, which does not say what classes it names; "  # type: ignore[index]
-                         "expected a model that a run of lesson 02 saved")  # fmt: skip
-    classifier = TorchClassifier(path.stem, network, recipe | {"n_samples": n_samples})
-    if sum(recipe.get(part, 0) for part in ("before", "after")) not in (0, n_samples):
-        raise ModelError(f"{path.name} reads {n_samples} samples a beat, and its recipe cuts another number")
-    given = classifier.probabilities(np.zeros((1, n_samples), dtype=np.float32)).shape
-    if given != (1, n_classes := len(class_names(classifier))):
-        raise ModelError(
-            f"{path.name} gives {given[-1]} numbers a beat and names {n_classes} classes; expected as many"
-        )
-    return classifier
+    network, values = models.load(path)
+    return _classifier(path.stem, path.name, network, values)
 
 
-def _check_recipe(name: str, recipe: dict[str, Any]) -> None:
-    """Refuse a recipe that no beat can be cut by; one that says nothing of cutting is fine for beats already cut."""
-    window = {part: recipe[part] for part in ("before", "after") if part in recipe}
-    whole = all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n <= 100_000 for n in window.values())
-    rate = recipe.get("fs", 125.0)
-    if not whole or not isinstance(rate, int | float) or not 0 < rate <= 10_000 or not str(recipe.get("classes", "N")):
+def _classifier(name: str, file: str, network: torch.nn.Module, values: dict[str, object]) -> TorchClassifier:
+    """Put a network and what its file says together, or raise `ModelError` where they do not fit."""
+    config: Any = network.ecgnb_config
+    kind, options = config["name"], config["options"]
+    classes = classes_of(values, f"{file} ({kind})")
+    recipe = Recipe.from_values(values, file)
+    n_samples = options.get("n_samples", recipe.n_samples if recipe else None)
+    if n_samples is None:
+        raise ModelError(f"{file} does not say how many samples of a beat it reads")
+    if recipe is not None and recipe.n_samples != n_samples:
+        raise ModelError(f"{file} reads {n_samples} samples a beat, and its recipe cuts another number")
+    with torch.inference_mode():
+        given = class_scores(network(torch.zeros(2, n_samples)))
+    if not isinstance(given, Tensor) or given.shape != (2, len(classes)):
         raise ModelError(
-            f"{name} has a recipe that no beat can be cut by: {recipe}; expected before, after, fs, classes"
+            f"{file} gives {given.shape[-1]} numbers a beat and names {len(classes)} classes; expected as many"
         )
+    return TorchClassifier(name, network, recipe, classes, n_samples)

@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from ecgnb.classifier.base import TorchClassifier, class_names, window_length
+from ecgnb.classifier.base import TorchClassifier, class_scores, classes_of
+from ecgnb.classifier.recipe import SCALING, Inputs, Recipe
 from ecgnb.datasets import synthetic
 from ecgnb.datasets.beats import zscored
 from ecgnb.datasets.wfdb import read_record
@@ -63,8 +64,8 @@ def export_onnx(classifier: TorchClassifier, path: str | Path, *, int8: bool = F
     ModelError
         Where the file cannot be written, or its scores differ by more than 1e-4 (of an 8-bit file: are no numbers).
     """
-    path, n_samples = Path(path), window_length(classifier)
-    network = classifier.network.eval()
+    path, n_samples = Path(path), classifier.n_samples
+    network = _Scores(classifier.network).eval()
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.onnx"
         with warnings.catch_warnings():
@@ -77,9 +78,10 @@ def export_onnx(classifier: TorchClassifier, path: str | Path, *, int8: bool = F
         graph = _free_batch(onnx.load(plain))
         if int8:
             graph = _quantised(graph, classifier.recipe, Path(folder))
-        recipe = classifier.recipe | {"name": classifier.name, "n_samples": n_samples, "int8": int8}
-        recipe["scaling"] = "each beat to mean 0 and standard deviation 1"
-        onnx.helper.set_model_props(graph, {name: json.dumps(value) for name, value in recipe.items()})
+        values = classifier.recipe.to_values() if classifier.recipe else {"scaling": SCALING}
+        values |= {"name": classifier.name, "classes": " ".join(classifier.classes)}
+        values |= {"n_samples": n_samples, "int8": int8}
+        onnx.helper.set_model_props(graph, {name: json.dumps(value) for name, value in values.items()})
         onnx.checker.check_model(graph, full_check=not int8)
         onnx.save(graph, plain)
         gap = _largest_difference(network, OnnxClassifier(plain), n_samples)
@@ -91,6 +93,17 @@ def export_onnx(classifier: TorchClassifier, path: str | Path, *, int8: bool = F
         except OSError as fault:
             raise ModelError(f"{path} cannot be written: {fault.strerror}") from None
     return gap
+
+
+class _Scores(torch.nn.Module):
+    """A network that gives the scores of the classes, and nothing beside them."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, signal: torch.Tensor) -> torch.Tensor:
+        return class_scores(self.network(signal))
 
 
 def _largest_difference(network: torch.nn.Module, written: OnnxClassifier, n_samples: int) -> float:
@@ -128,7 +141,7 @@ def _free_batch(graph: Any) -> Any:
     return graph
 
 
-def _quantised(graph: Any, recipe: dict[str, Any], folder: Path) -> Any:
+def _quantised(graph: Any, recipe: Recipe | None, folder: Path) -> Any:
     """Return the network with 8-bit numbers in its convolutions, and 8-bit weights in linear and recurrent layers.
 
     A convolution has to know in advance how large its inputs become: synthetic beats say so, always at hand.
@@ -160,15 +173,15 @@ class _Calibration:
         return next(self.batches, None)
 
 
-def _synthetic_beats(recipe: dict[str, Any]) -> NDArray[np.float32]:
-    if not {"before", "after", "fs"} <= set(recipe):
+def _synthetic_beats(recipe: Recipe | None) -> NDArray[np.float32]:
+    if recipe is None:
         raise ModelError("this model does not say how its beats are cut; 8-bit weights need before, after and fs in it")
     with tempfile.TemporaryDirectory() as folder:
         names = ["a", "b", "c", "paced"]
         synthetic.write_mitdb(Path(folder), names, paced=["paced"])
         records = [read_record(folder, name, source="synthetic") for name in names]
-    window: dict[str, Any] = {name: recipe[name] for name in ("before", "after", "fs")}
-    return zscored(np.concatenate([cut_beats(record, **window).signal for record in records]))
+    window = recipe.window | {"lead": records[0].leads[0]}
+    return recipe.scaled(np.concatenate([cut_beats(record, **window).signal for record in records]))
 
 
 class OnnxClassifier:
@@ -197,10 +210,13 @@ class OnnxClassifier:
             raise ModelError(f"{path.name} is no ONNX network: {' '.join(str(fault).split())[:100]}") from None
         try:
             stored = self.session.get_modelmeta().custom_metadata_map
-            self.recipe: dict[str, Any] = {name: json.loads(value) for name, value in stored.items()}
-            self.name = str(self.recipe["name"])
+            values = {name: json.loads(value) for name, value in stored.items()}
+            self.name = str(values["name"])[:200]
+            self.recipe = Recipe.from_values(values, path.name)
+            self.classes = classes_of(values, path.name)
+            self.n_samples = int(values["n_samples"])
             shapes = self.session.get_inputs()[0].shape[-1], self.session.get_outputs()[0].shape[-1]
-            if shapes != (window_length(self), len(class_names(self))):
+            if shapes != (self.n_samples, len(self.classes)):
                 raise ValueError
         except (KeyError, ValueError, TypeError, AttributeError):
             raise ModelError(
@@ -208,7 +224,7 @@ class OnnxClassifier:
             ) from None
 
     def scores(self, beats: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the score of each class: z-scored (n_beats, n_samples) to (n_beats, n_classes)."""
+        """Give the score of each class: scaled (n_beats, n_samples) to (n_beats, n_classes)."""
         return self.session.run(None, {self.session.get_inputs()[0].name: beats})[0]
 
     def all_scores(self, beats: NDArray[np.float32], batch_size: int = 256) -> NDArray[np.float32]:
@@ -217,18 +233,18 @@ class OnnxClassifier:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return np.concatenate(list(pool.map(self.scores, batches)))
 
-    def probabilities(self, beats: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the probability of each class: z-scored (n_beats, n_samples) to (n_beats, n_classes)."""
-        return softmax(self.all_scores(beats), axis=1)
+    def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
+        """Give the probability of each class, (n_kept, n_classes), of what the recipe made of some beats."""
+        return softmax(self.all_scores(inputs.signal), axis=1)
 
 
 def onnx_latency(classifier: OnnxClassifier, *, rounds: int = 5) -> Latency:
-    """Return the time for one beat on one thread, as `profiling.latency` measures it."""
-    beat = np.random.default_rng(0).standard_normal((1, window_length(classifier)), dtype=np.float32)
+    """Return the time for one beat on one thread, as `metrics.latency` measures it."""
+    beat = np.random.default_rng(0).standard_normal((1, classifier.n_samples), dtype=np.float32)
     return fastest_latency(lambda: classifier.scores(beat), rounds=rounds)
 
 
 def onnx_beats_per_second(classifier: OnnxClassifier, *, n_beats: int = 4096, n_passes: int = 3) -> float:
     """Return how many beats a second pass in batches of 256 on all cores: the best of some passes."""
-    beats = np.random.default_rng(0).standard_normal((n_beats, window_length(classifier)), dtype=np.float32)
+    beats = np.random.default_rng(0).standard_normal((n_beats, classifier.n_samples), dtype=np.float32)
     return fastest_rate(lambda: classifier.all_scores(beats), n_beats, n_passes=n_passes)

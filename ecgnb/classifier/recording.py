@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ecgnb.classifier.base import Classifier, class_names, window_length
+from ecgnb.classifier.base import Classifier
 from ecgnb.classifier.load import load_classifier
-from ecgnb.classifier.result import MIN_CONFIDENCE, ClassifiedRecording, _named, _table
+from ecgnb.classifier.recipe import Inputs
+from ecgnb.classifier.result import MIN_CONFIDENCE, ClassifiedRecording, labelled, table_of
 from ecgnb.datasets.beats import zscored
-from ecgnb.datasets.windows import cut_windows, fill_gaps
+from ecgnb.datasets.timing import RR_FEATURES, rr_features_of
+from ecgnb.datasets.windows import even_steps, fill_gaps
 from ecgnb.detection.quality import find_faults, share_pointing_up
 from ecgnb.detection.r_peaks import MIN_SECONDS, check_fs, detect_r_peaks
 from ecgnb.errors import DataError, ModelError, UsageError
@@ -32,7 +34,7 @@ def classify_recording(
     flip: bool = False,
     progress: Callable[[float], Any] | None = None,
 ) -> ClassifiedRecording:
-    """Find the beats of one lead and name each.
+    """Find the beats of one lead and label each.
 
     The recording is worked through in blocks of ten minutes, so that a day of it needs little memory. For learning and
     research, not for diagnosis: see the model card of the weights.
@@ -74,47 +76,71 @@ def classify_recording(
         raise UsageError(f"min_confidence={min_confidence!r}; expected a probability from 0 to 1")
     wave = _checked(signal, fs)
     classifier = classifier or load_classifier()
-    recipe = classifier.recipe
-    if not {"before", "after", "fs"} <= set(recipe):
+    if classifier.recipe is None:
         raise ModelError(
             f"the model {classifier.name} does not say how its beats are cut out of a recording; "
             "expected before, after and fs in its file, as a run of lesson 02 on recordings saves them"
         )
-    before, after, target = int(recipe["before"]), int(recipe["after"]), float(recipe["fs"])
-    known = None if r_sample is None else _checked_peaks(r_sample, len(wave))
-    scale = float(np.nanstd(wave))  # any unit is as good
-    r_parts, p_parts, why_parts, up = [], [], [], []
-    for start, stop, low, high in _blocks(len(wave), fs):
-        part, has_value = fill_gaps(wave[low:high])
-        part = part / (-scale if flip else scale)
-        r = detect_r_peaks(part, fs, detector) if known is None else known[(known >= low) & (known < high)] - low
-        slack = 0 if known is not None else round(0.1 * fs)  # a peak at a border may move by some samples
-        r = r[(r + low >= start - slack) & (r + low < stop + slack)]
-        r = r if known is not None else r[has_value[r]]
-        windows, why = cut_windows(part, r, fs, before, after, target, has_value=has_value)
-        r_parts.append(r + low)
-        why_parts.append(why)
-        up.append((share_pointing_up(windows, before, target), len(windows)))
-        p_parts.append(_fill(why, classifier.probabilities(zscored(windows)) if len(windows) else None, classifier))
-        if progress is not None:
-            progress(stop / len(wave))
-    r, p, why = np.concatenate(r_parts), np.concatenate(p_parts), np.concatenate(why_parts)
-    once = _first_of_each(r, fs) if known is None else slice(None)
-    shares, weights = zip(*[(share, n) for share, n in up if n] or [(np.nan, 1)], strict=True)
+    # Any unit is as good. A power of two, so that not a bit of the waves changes.
+    scale = 2.0 ** np.round(np.log2(np.nanstd(wave, dtype=np.float64)))
+    wave = wave / np.float32(-scale if flip else scale)
+    tell = progress or (lambda share: None)
+    if r_sample is None:
+        r = _find_r_peaks(wave, fs, detector, lambda share: tell(share / 2))
+    else:
+        r = _checked_peaks(r_sample, len(wave))
+    p, why, pointing_up = _classify(wave, fs, r, classifier, lambda share: tell((1 + share) / 2))
     return ClassifiedRecording(
-        beats=_table(r[once], p[once], why[once], wave, fs, class_names(classifier), min_confidence),
-        classes=class_names(classifier),
+        beats=table_of(r, p, why, wave, fs, classifier.classes, min_confidence),
+        classes=list(classifier.classes),
         faults=find_faults(wave, fs),
         seconds=len(wave) / fs,
         fs=fs,
-        pointing_up=float(np.average(shares, weights=weights)),
+        pointing_up=pointing_up,
     )
+
+
+def _find_r_peaks(
+    wave: NDArray[np.float32], fs: float, detector: str, progress: Callable[[float], Any]
+) -> NDArray[np.int64]:
+    """Return the R peaks of a recording, found block by block, none of them in a gap."""
+    parts = []
+    for start, stop, low, high in _blocks(len(wave), fs):
+        part, has_value = fill_gaps(wave[low:high])
+        found = detect_r_peaks(part, fs, detector)
+        found = found[has_value[found]] + low
+        slack = round(0.1 * fs)  # a peak at a border may move by some samples
+        parts.append(found[(found >= start - slack) & (found < stop + slack)])
+        progress(stop / len(wave))
+    return _once_each(np.concatenate(parts), fs)
+
+
+def _classify(
+    wave: NDArray[np.float32], fs: float, r: NDArray[np.int64], classifier: Classifier, progress: Callable[[float], Any]
+) -> tuple[NDArray[np.float32], NDArray[np.str_], float]:
+    """Return the probabilities of each beat (NaN without a window), why it has no window, and the share pointing up."""
+    recipe = classifier.recipe
+    assert recipe is not None
+    rr = rr_features_of(r / fs)
+    probability = np.full((len(r), len(classifier.classes)), np.nan, dtype=np.float32)
+    why = np.full(len(r), "", dtype=object)
+    upward, upright = 0.0, 0
+    for start, stop, low, high in _blocks(len(wave), fs, even_steps(fs, recipe.fs)):
+        rows = np.flatnonzero((r >= start) & (r < stop))
+        inputs = recipe.inputs(wave[low:high], fs, r[rows] - low, rr=rr[rows])
+        why[rows] = inputs.why
+        if n := len(inputs.signal):
+            probability[rows[inputs.why == ""]] = classifier.probabilities(inputs)
+            upward += n * share_pointing_up(inputs.signal, recipe.before, recipe.fs)
+            upright += n
+        progress(stop / len(wave))
+    return probability, why.astype(np.str_), upward / upright if upright else float("nan")
 
 
 def classify_beats(
     beats: ArrayLike, *, classifier: Classifier | None = None, min_confidence: float = MIN_CONFIDENCE
 ) -> pd.DataFrame:
-    """Name beats that somebody has cut.
+    """Label beats that somebody has cut.
 
     Parameters
     ----------
@@ -128,11 +154,13 @@ def classify_beats(
     """
     classifier = classifier or load_classifier()
     windows = np.atleast_2d(np.asarray(beats, dtype=np.float32))
-    n_samples = window_length(classifier)
-    if windows.ndim != 2 or windows.shape[1] != n_samples or not np.isfinite(windows).all():
-        raise DataError(f"beats of shape {windows.shape}; expected (n_beats, {n_samples}), all values finite")
-    p = classifier.probabilities(zscored(windows))
-    return _named(p, np.full(len(p), ""), class_names(classifier), min_confidence)
+    if windows.ndim != 2 or windows.shape[1] != classifier.n_samples or not np.isfinite(windows).all():
+        raise DataError(
+            f"beats of shape {windows.shape}; expected (n_beats, {classifier.n_samples}), all values finite"
+        )
+    no_rr = np.ones((len(windows), len(RR_FEATURES)), dtype=np.float32)
+    p = classifier.probabilities(Inputs(zscored(windows), no_rr, np.full(len(windows), "")))
+    return labelled(p, np.full(len(p), ""), classifier.classes, min_confidence)
 
 
 def _checked_peaks(r_sample: ArrayLike, n_samples: int) -> NDArray[np.int64]:
@@ -164,26 +192,20 @@ def _checked(signal: ArrayLike, fs: float) -> NDArray[np.float32]:
     return wave if has_value.all() else np.where(has_value, wave, np.nan).astype(np.float32)
 
 
-def _blocks(n_samples: int, fs: float) -> Iterator[tuple[int, int, int, int]]:
-    """Yield start and end of each block, and of the wider stretch to read so that its beats are whole."""
+def _blocks(n_samples: int, fs: float, step: int = 1) -> Iterator[tuple[int, int, int, int]]:
+    """Yield start and end of each block, and of the wider stretch to read so that its beats are whole.
+
+    The wider stretch starts at a multiple of `step`, so that resampling meets each sample as in the whole recording.
+    """
     size, margin = round(BLOCK_SECONDS * fs), round(MARGIN_SECONDS * fs)
     starts = list(range(0, n_samples, size))
     if len(starts) > 1 and n_samples - starts[-1] < 2 * margin:
         starts.pop()  # the last block takes a short rest with it
     for start, stop in zip(starts, [*starts[1:], n_samples], strict=True):
-        yield start, stop, max(0, start - margin), min(n_samples, stop + margin)
+        yield start, stop, max(0, start - margin) // step * step, min(n_samples, stop + margin)
 
 
-def _first_of_each(r: NDArray[np.int64], fs: float) -> NDArray[np.int64]:
-    """Return the rows of R peaks, leaving out one that two blocks found."""
-    order = np.argsort(r, kind="stable")
-    gap = np.diff(r[order], prepend=-np.inf)
-    return order[np.flatnonzero(gap >= 0.2 * fs)]
-
-
-def _fill(why: NDArray[np.str_], p: NDArray[np.float32] | None, classifier: Classifier) -> NDArray[np.float32]:
-    """Give a row to each beat: its probabilities, or NaN for one that has no window."""
-    rows = np.full((len(why), len(class_names(classifier))), np.nan, dtype=np.float32)
-    if p is not None:
-        rows[why == ""] = p
-    return rows
+def _once_each(r: NDArray[np.int64], fs: float) -> NDArray[np.int64]:
+    """Return R peaks in order of time, leaving out one that two blocks found."""
+    r = np.sort(r)
+    return r[np.diff(r, prepend=-np.inf) >= 0.2 * fs]

@@ -124,7 +124,8 @@ def relabelled(beats: pd.DataFrame, min_confidence: float) -> pd.DataFrame:
     return beats.assign(label=beats["likeliest"].where(sure, UNSURE), why=why)
 
 
-def _named(p: NDArray[np.float32], why: NDArray[Any], classes: Sequence[str], min_confidence: float) -> pd.DataFrame:
+def labelled(p: NDArray[np.float32], why: NDArray[Any], classes: Sequence[str], min_confidence: float) -> pd.DataFrame:
+    """Return one row a beat: label, likeliest class, confidence, probabilities, and why it has none."""
     has_window = ~np.isnan(p[:, 0])
     safe = np.where(has_window[:, None], p, 0)
     likeliest = np.where(has_window, np.array(classes)[safe.argmax(axis=1)], UNSURE)
@@ -134,18 +135,19 @@ def _named(p: NDArray[np.float32], why: NDArray[Any], classes: Sequence[str], mi
     return relabelled(table, min_confidence)
 
 
-def _table(
+def table_of(
     r: NDArray[np.int64],
     p: NDArray[np.float32],
     why: NDArray[Any],
     wave: NDArray[np.float32],
     fs: float,
     classes: Sequence[str],
-    least: float,
+    min_confidence: float,
 ) -> pd.DataFrame:
+    """Return one row a beat: when it came, how long after the one before, and what `labelled` says of it."""
     time = r / fs
     interval = np.diff(time, prepend=np.nan)
     missing = np.cumsum(np.isnan(wave))[r]
     interval[np.diff(missing, prepend=0) > 0] = np.nan  # nobody knows what beat in a gap
     timing = pd.DataFrame({"time_s": time, "r_sample": r, "rr_s": interval})
-    return pd.concat([timing, _named(p, why, classes, least)], axis=1)
+    return pd.concat([timing, labelled(p, why, classes, min_confidence)], axis=1)

@@ -11,17 +11,26 @@ RR_FEATURES = ("previous RR (s)", "next RR (s)", "previous RR over its mean so f
 
 
 def rr_features(record: Record) -> NDArray[np.float32]:
+    """Return the timing of each beat of a record, (n_beats, 4): as `rr_features_of` gives it."""
+    return rr_features_of(record.r_sample / record.fs)
+
+
+def rr_features_of(r: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return the timing of each beat: see `RR_FEATURES`.
 
     Both means run over intervals before this one, all of the record's and the last eight, so they could be computed
     while the patient is watched. A beat with no history has the ratio 1; the first beat's previous interval, and the
     last one's next, is its other one.
 
+    Parameters
+    ----------
+    r : (n_beats,) float array
+        Time of each R peak, in seconds.
+
     Returns
     -------
     (n_beats, 4) float32 array
     """
-    r = record.r_sample / record.fs
     if len(r) < 2:
         return np.ones((len(r), len(RR_FEATURES)), dtype=np.float32)
     interval = np.diff(r)

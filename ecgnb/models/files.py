@@ -16,6 +16,7 @@ from ecgnb.models.registry import create
 
 FORMAT = "ecgnb-model-1"
 
+MAX_TEXT = 10_000  # characters of a value in a file
 MAX_SAMPLES = 100_000  # of one beat, in a file: some layers take memory for each
 
 
@@ -75,6 +76,7 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         raise ModelError(f"{path} is not a model file that can be read safely ({type(fault).__name__})") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ModelError(f"{path} was not saved by this course; expected format {FORMAT!r}")
+    _check_plain(path, content)
     try:
         weights, longest = content["state_dict"].values(), content["options"].get("n_samples", 0)
         if longest > MAX_SAMPLES or any(part.untyped_storage().nbytes() < part.nbytes for part in weights):
@@ -94,6 +96,21 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         raise ModelError(f"{path} lacks what a saved model holds ({type(fault).__name__}: {fault})") from None
     except RuntimeError as fault:
         raise ModelError(f"{path}: its weights do not fit {content['name']}: {str(fault).splitlines()[-1]}") from None
+
+
+def _check_plain(path: str | Path, content: dict[str, Any]) -> None:
+    """Raise `ModelError` for a file that holds anything but short text and numbers beside its weights.
+
+    Nested values can be small in a file and endless when printed, so they are refused before anybody looks at them.
+    """
+    values = [content.get("name")]
+    for part in (content.get("options"), content.get("extra")):
+        values += [*part.keys(), *part.values()] if isinstance(part, dict) else []
+    for value in values:
+        if value is not None and type(value) not in (bool, int, float, str):
+            raise ModelError(f"{path} holds a {type(value).__name__} where a number or text was expected")
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            raise ModelError(f"{path} holds a text of {len(value):,} characters; expected at most {MAX_TEXT:,}")
 
 
 def _check_archive(path: Path) -> None:

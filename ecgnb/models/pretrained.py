@@ -20,8 +20,8 @@ def pretrained_names() -> list[str]:
 def load_pretrained(name: str) -> nn.Module:
     """Return a model with the weights that come with the package, in evaluation mode.
 
-    Its attribute `recipe` says how the beats it expects were cut; the model card beside the weights says what it was
-    trained on, how well it does, and what it must not be used for.
+    Its attribute `saved_values` says how the beats it expects were cut; the model card beside the weights says what it
+    was trained on, how well it does, and what it must not be used for.
 
     Parameters
     ----------
@@ -38,6 +38,6 @@ def load_pretrained(name: str) -> nn.Module:
         there = f"there are some of: {', '.join(known)}" if known else "make some with: make weights"
         raise ModelError(f"there are no pretrained weights of {name!r}; {there}")
     with as_file(files("ecgnb.models").joinpath("weights", f"{name}.pth")) as path:
-        model, recipe = load(path)
-    model.recipe = recipe  # type: ignore[assignment]
+        model, values = load(path)
+    model.saved_values = values  # type: ignore[assignment]
     return model

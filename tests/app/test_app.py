@@ -192,7 +192,8 @@ def test_a_file_too_large(monkeypatch):
     assert serve.SETTINGS["server.maxUploadSize"] == "512", "and Streamlit refuses it before that"
 
 
-def saved(tmp_path, **recipe):
+def saved(tmp_path):
+    recipe = load_classifier().recipe.to_values() | {"classes": "N S V F Q"}
     network = models.create("cnn_lstm", n_samples=187, n_classes=5)
     models.save(network, tmp_path / "m.pth", **recipe)
     return (tmp_path / "m.pth").read_bytes()
@@ -201,7 +202,11 @@ def saved(tmp_path, **recipe):
 def test_a_model_of_a_run(app, tmp_path):
     app.selectbox(key="model").set_value(module.OWN_MODEL).run()
     assert "Upload a model file" in app.info[0].value
-    upload(app, "model_file", ("patient_wise_model.pth", saved(tmp_path, **load_classifier().recipe)))
+    upload(
+        app,
+        "model_file",
+        ("patient_wise_model.pth", saved(tmp_path)),
+    )
     assert not app.error or "SYNTHETIC" in app.error[0].value
     assert int(metrics(app)["Beats"]) > 50
     upload(app, "model_file", ("cut.pth", saved(tmp_path, fs=125.0, classes="N S V F Q")))
@@ -212,9 +217,14 @@ def test_models_that_are_none(app, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     app.selectbox(key="model").set_value(module.OWN_MODEL).run()
     torch.save(Evil(), stream := io.BytesIO())
-    large = {"format": models.FORMAT, "name": "cnn_lstm", "options": {"n_samples": 10**9, "n_classes": 5}, "extra": {}}
-    torch.save(large | {"state_dict": {}}, absurd := io.BytesIO())
-    good = torch.load(io.BytesIO(saved(tmp_path, **load_classifier().recipe)), weights_only=True)
+    large = {
+        "format": models.files.FORMAT,
+        "name": "cnn_lstm",
+        "options": {"n_samples": 10**9, "n_classes": 5},
+        "extra": {},
+    }
+    torch.save(large | {"state_dict": {}, "extra": {}}, absurd := io.BytesIO())
+    good = torch.load(io.BytesIO(saved(tmp_path)), weights_only=True)
     torch.save(good | {"options": good["options"] | {"n_samples": 10**8}}, long := io.BytesIO())
     hollow = {name: torch.zeros((), dtype=part.dtype).expand(part.shape) for name, part in good["state_dict"].items()}
     torch.save(good | {"state_dict": hollow}, stretched := io.BytesIO())

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ecgnb import classifier as classify
 from ecgnb import models
+from ecgnb.classifier import recording as classify
 from ecgnb.classifier.load import load_classifier
 from ecgnb.classifier.recording import classify_beats, classify_recording
 from ecgnb.classifier.result import UNSURE, relabelled
@@ -182,7 +182,7 @@ def test_what_is_refused(classifier, signal, options, error, message):
 def test_classify_beats(classifier, record):
     beats = cut_beats(record, 75, 112, fs=125)
     found = classify_beats(3 * beats.signal + 1, classifier=classifier)
-    again = classifier.probabilities(beats.zscored().signal)
+    again = classifier.probabilities(classifier.recipe.of(beats))
     np.testing.assert_allclose(found["confidence"], again.max(axis=1), atol=1e-4)
     assert len(classify_beats(beats.signal[0], classifier=classifier)) == 1
     for wrong in (np.zeros((2, 186)), np.full((2, 187), np.nan)):
@@ -194,24 +194,25 @@ def test_classify_beats(classifier, record):
 def test_models_of_runs(tmp_path, classifier, record):
     """A model that lesson 02 saved works; one that cannot name beats is refused with the reason."""
     network = models.create("cnn_lstm", n_samples=187, n_classes=5)
-    models.save(network, tmp_path / "own.pth", **classifier.recipe)
+    saved = classifier.recipe.to_values() | {"classes": "N S V F Q"}
+    models.save(network, tmp_path / "own.pth", **saved)
     own = load_classifier(tmp_path / "own.pth")
     assert len(classify_recording(wave_of(record), 360, classifier=own, min_confidence=0).beats) > 50
     models.save(network, tmp_path / "cut.pth", fs=125.0, classes="N S V F Q")
     with pytest.raises(ModelError, match="cut does not say how its beats are cut out of a recording"):
         classify_recording(wave_of(record), 360, classifier=load_classifier(tmp_path / "cut.pth"))
     for wrong in ({"before": -5}, {"before": "x"}, {"fs": 0.0}):
-        models.save(network, tmp_path / "wrong.pth", **(classifier.recipe | wrong))
+        models.save(network, tmp_path / "wrong.pth", **(saved | wrong))
         with pytest.raises(ModelError, match=r"wrong\.pth has a recipe that no beat can be cut by"):
             load_classifier(tmp_path / "wrong.pth")
-    models.save(network, tmp_path / "wrong.pth", **(classifier.recipe | {"before": 76}))
+    models.save(network, tmp_path / "wrong.pth", **(saved | {"before": 76}))
     with pytest.raises(ModelError, match="reads 187 samples a beat, and its recipe cuts another number"):
         load_classifier(tmp_path / "wrong.pth")
     models.save(network, tmp_path / "four.pth", classes="N S V F")
     with pytest.raises(ModelError, match="gives 5 numbers a beat and names 4 classes"):
         load_classifier(tmp_path / "four.pth")
     models.save(models.create("lstm_autoencoder", n_samples=140), tmp_path / "auto.pth")
-    with pytest.raises(ModelError, match=r"auto\.pth holds lstm_autoencoder, which does not say what classes"):
+    with pytest.raises(ModelError, match=r"auto\.pth \(lstm_autoencoder\) does not say which classes it tells apart"):
         load_classifier(tmp_path / "auto.pth")
     with pytest.raises(ModelError, match="no pretrained weights of 'resnet'; expected one of: cnn_lstm, or a file"):
         load_classifier("resnet")

@@ -11,6 +11,7 @@ from ecgnb import models
 from ecgnb.classifier.base import TorchClassifier
 from ecgnb.classifier.load import load_classifier
 from ecgnb.classifier.onnx import OnnxClassifier, export_onnx, onnx_beats_per_second, onnx_latency
+from ecgnb.classifier.recipe import Inputs
 from ecgnb.classifier.recording import classify_recording
 from ecgnb.datasets import DS2, load_mitdb
 from ecgnb.errors import ModelError
@@ -35,10 +36,11 @@ def test_parity(classifier, files):
     rng = np.random.default_rng(1)
     for n in (1, 5, 600):
         beats = rng.standard_normal((n, 187)).astype(np.float32)
+        given = Inputs(beats, np.ones((n, 4), dtype=np.float32), np.full(n, ""))
         with torch.inference_mode():
             expected = classifier.network(torch.from_numpy(beats)).numpy()
         np.testing.assert_allclose(exported.scores(beats), expected, atol=1e-4)
-        np.testing.assert_allclose(exported.probabilities(beats), classifier.probabilities(beats), atol=1e-4)
+        np.testing.assert_allclose(exported.probabilities(given), classifier.probabilities(given), atol=1e-4)
 
 
 def test_metadata(classifier, files):
@@ -63,14 +65,14 @@ def test_int8(files, classifier, synthetic_records):
 
 
 def test_int8_names_real_beats_alike(real_mitdb, files, classifier):
-    beats = load_mitdb("real", records=DS2).zscored().signal[::20]
+    beats = classifier.recipe.of(load_mitdb("real", records=DS2)[::20])
     small = OnnxClassifier(files[0] / "True.onnx").probabilities(beats)
     assert (small.argmax(1) == classifier.probabilities(beats).argmax(1)).mean() > 0.985
 
 
 def test_other_networks_export_too(tmp_path):
     network = models.create("micro_ecgnet", n_samples=256, n_classes=4)
-    mine = TorchClassifier("micro", network.eval(), {"n_samples": 256, "classes": "N SVEB VEB Other"})
+    mine = TorchClassifier("micro", network.eval(), None, ["N", "SVEB", "VEB", "Other"], 256)
     assert export_onnx(mine, tmp_path / "new" / "micro.onnx") < 1e-4
     with pytest.raises(ModelError, match="8-bit weights need before, after and fs"):
         export_onnx(mine, tmp_path / "micro8.onnx", int8=True)
