@@ -8,6 +8,7 @@ import yaml
 from conftest import ROOT
 
 from ecgnb.course.authoring import text
+from ecgnb.course.lessons import lessons
 from ecgnb.datasets import DATASETS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -44,8 +45,11 @@ def test_constraints_name_what_we_require_but_torch():
 
 def test_readme_numbers_come_from_the_committed_runs():
     assert text.readme_text() == (ROOT / "README.md").read_text(), "run: make readme"
-    for marker in ("course", "results", "parameters"):
-        assert f"<!-- {marker}:start -->" in (ROOT / "README.md").read_text()
+    assert all(lesson.title in text.readme_text() for lesson in lessons())
+
+
+def test_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
 
 
 def test_data_readme_lists_the_data_sets():

@@ -15,63 +15,75 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from ecgnb import authoring
+from ecgnb.course.authoring import text as generated
 from ecgnb.course.lessons import find, lessons, results_path
 
 LESSON = re.compile(r"^\d\d_")
 
 
 def write_pages(app: Sphinx) -> None:
-    """Write course map, results, references and the sweep's passage from what lessons and recorded runs say."""
+    """Write course map, results, parameters, references and the sweep's passage from lessons and recorded runs."""
     folder = Path(app.srcdir) / "pages" / "generated"
     folder.mkdir(exist_ok=True)
-    readme = authoring.readme_text()
     entries = sorted(
-        {entry for lesson in lessons() for entry in references(lesson.script)}, key=str.lower
-    )
-    results = re.sub(
-        r"^\*\*(Lesson .*)\*\*$", r"## \1", passage(readme, "results"), flags=re.MULTILINE
+        {entry for lesson in lessons() for entry in references(lesson.script)},
+        key=str.lower,
     )
     pages = {
-        "course.md": passage(readme, "course").replace("](notebooks/", "]("),
+        "course.md": "\n".join(generated.course_map()).replace("](notebooks/", "](")
+        + "\n",
         "results.md": "# Results\n\nOf the recorded runs on real data; 95 % intervals in brackets.\n\n"
-        + results
+        + generated.results_text()
         + "\n## The networks of lesson 04 by what they cost\n\n"
         + "Choose a cost below the figure; point at a network for its interval.\n\n"
         + raw(networks()),
+        "parameters.md": "# Parameters\n\nWhat can be changed in each lesson, in its cell of parameters or by "
+        "`ecgnb run NN -p name=value`. `ecgnb params NN` lists the same; ranges stand in square brackets, choices in "
+        "braces.\n\n" + generated.parameters_text(),
         "references.md": "# References\n\nAll that the lessons cite.\n\n"
         + "\n".join(f"- {entry}" for entry in entries),
         "sweep.md": sweep(Path(app.srcdir) / "results" / "03_alpha_beta.csv"),
     }
     for name, text in pages.items():
-        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != text:
+        if (
+            not (folder / name).is_file()
+            or (folder / name).read_text(encoding="utf-8") != text
+        ):
             (folder / name).write_text(text, encoding="utf-8")
-
-
-def passage(text: str, name: str) -> str:
-    """Return what stands between two markers."""
-    return text.partition(f"<!-- {name}:start -->\n")[2].partition(f"<!-- {name}:end -->")[0]
 
 
 def references(script: Path) -> list[str]:
     """Return the entries under a lesson's heading "References", each in one line."""
     prose = "\n\n".join(
-        cell.source for cell in jupytext.read(script).cells if cell.cell_type == "markdown"
+        cell.source
+        for cell in jupytext.read(script).cells
+        if cell.cell_type == "markdown"
     )
     listed = prose.partition("### References")[2].partition("\n## ")[0]
-    return [" ".join(entry.split()) for entry in re.split(r"^- ", listed, flags=re.MULTILINE)[1:]]
+    return [
+        " ".join(entry.split())
+        for entry in re.split(r"^- ", listed, flags=re.MULTILINE)[1:]
+    ]
 
 
 def networks() -> go.Figure:
     """Return lesson 04's networks: macro F1 over a cost that the reader chooses."""
-    found = json.loads(results_path(find("04"), "default").read_text())["metrics"]["models"]
+    found = json.loads(results_path(find("04"), "default").read_text())["metrics"][
+        "models"
+    ]
     table = pd.DataFrame(found).T
     low, high = (
-        pd.Series({name: model["macro_f1_interval"][i] for name, model in found.items()})
+        pd.Series(
+            {name: model["macro_f1_interval"][i] for name, model in found.items()}
+        )
         for i in (0, 1)
     )
-    costs = {"latency_ms_p50": "latency, batch 1 (ms)", "parameters": "parameters", "macs": "MACs a beat",
-             "peak_memory_mb": "peak memory (MB)"}  # fmt: skip
+    costs = {
+        "latency_ms_p50": "latency, batch 1 (ms)",
+        "parameters": "parameters",
+        "macs": "MACs a beat",
+        "peak_memory_mb": "peak memory (MB)",
+    }
     figure = go.Figure(
         go.Scatter(
             x=table["latency_ms_p50"].tolist(),
@@ -95,7 +107,9 @@ def networks() -> go.Figure:
     figure.update_xaxes(type="log", title=costs["latency_ms_p50"])
     figure.update_yaxes(title="macro F1 over N, SVEB, VEB, Other")
     figure.update_layout(
-        updatemenus=[dict(buttons=buttons, direction="up", x=0, y=-0.25, xanchor="left")]
+        updatemenus=[
+            dict(buttons=buttons, direction="up", x=0, y=-0.25, xanchor="left")
+        ]
     )
     return figure
 
@@ -105,12 +119,14 @@ def sweep(path: Path) -> str:
     runs = pd.read_csv(path)
     shown = {
         "macro_f1": "macro F1 over N, S, V",
-        "reconstruction_mse": "mean squared error of drawing (mV²)",
+        "reconstruction_mse": "reconstruction error (mV²)",
     }
     figure = go.Figure()
     for position, (metric, label) in enumerate(shown.items()):
         cells = runs.pivot_table(
-            index="parameters.alpha", columns="parameters.beta", values=f"metrics.{metric}"
+            index="parameters.alpha",
+            columns="parameters.beta",
+            values=f"metrics.{metric}",
         )
         spread = runs.pivot_table(
             index="parameters.alpha",
@@ -118,35 +134,59 @@ def sweep(path: Path) -> str:
             values=f"metrics.{metric}",
             aggfunc=["min", "max"],
         )
-        text = [[f"{low:.4g} to {high:.4g}" for low, high in zip(spread["min"].loc[a], spread["max"].loc[a], strict=True)]
-                for a in cells.index]  # fmt: skip
+        text = [
+            [
+                f"{low:.4g} to {high:.4g}"
+                for low, high in zip(
+                    spread["min"].loc[a], spread["max"].loc[a], strict=True
+                )
+            ]
+            for a in cells.index
+        ]
         figure.add_heatmap(
-            x=[f"{b:g}" for b in cells.columns], y=[f"{a:g}" for a in cells.index], z=cells.to_numpy().tolist(),
-            text=text, texttemplate="%{z:.3g}", colorscale="Cividis", visible=position == 0, name=label,
-            colorbar=dict(title=""), reversescale=metric.endswith("mse"),
+            x=[f"{b:g}" for b in cells.columns],
+            y=[f"{a:g}" for a in cells.index],
+            z=cells.to_numpy().tolist(),
+            text=text,
+            texttemplate="%{z:.3g}",
+            colorscale="Cividis",
+            visible=position == 0,
+            name=label,
+            colorbar=dict(title=""),
+            reversescale=metric.endswith("mse"),
             hovertemplate="alpha %{y}, beta %{x}<br>mean %{z:.4g}, seeds %{text}<extra></extra>",
-        )  # fmt: skip
+        )
     buttons = [
-        dict(label=label, method="update", args=[{"visible": [other == metric for other in shown]}])
+        dict(
+            label=label,
+            method="update",
+            args=[{"visible": [other == metric for other in shown]}],
+        )
         for metric, label in shown.items()
     ]
-    figure.update_xaxes(title="beta: weight of naming", type="category")
-    figure.update_yaxes(title="alpha: weight of drawing", type="category")
+    figure.update_xaxes(title="beta: weight of classification", type="category")
+    figure.update_yaxes(title="alpha: weight of reconstruction", type="category")
     figure.update_layout(
-        updatemenus=[dict(buttons=buttons, direction="up", x=0, y=-0.25, xanchor="left")]
+        updatemenus=[
+            dict(buttons=buttons, direction="up", x=0, y=-0.25, xanchor="left")
+        ]
     )
     rows = [
         {"alpha": f"{alpha:g}", "beta": f"{beta:g}"}
-        | {label: f"{part[f'metrics.{m}'].mean():.4f} ({part[f'metrics.{m}'].min():.4f}, {part[f'metrics.{m}'].max():.4f})"
-           for m, label in shown.items()}
+        | {
+            label: f"{part[f'metrics.{m}'].mean():.4f} ({part[f'metrics.{m}'].min():.4f}, {part[f'metrics.{m}'].max():.4f})"
+            for m, label in shown.items()
+        }
         for (alpha, beta), part in runs.groupby(["parameters.alpha", "parameters.beta"])
-    ]  # fmt: skip
+    ]
     seconds = runs["seconds.total"]
     return (
         f"{len(runs)} runs of {seconds.min() / 60:.1f} to {seconds.max() / 60:.1f} minutes each, on {runs['device'][0]}; "
         "real data, patient-wise. In brackets the lowest and the highest seed.\n\n"
-        + "\n".join(authoring.markdown_table(rows)) + "\n\n" + raw(figure)
-    )  # fmt: skip
+        + "\n".join(generated.markdown_table(rows))
+        + "\n\n"
+        + raw(figure)
+    )
 
 
 def raw(figure: go.Figure) -> str:
@@ -158,7 +198,9 @@ def raw(figure: go.Figure) -> str:
         font=dict(color="#222"),
     )
     page = figure.to_html(
-        full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True}
+        full_html=False,
+        include_plotlyjs=False,
+        config={"displaylogo": False, "responsive": True},
     )
     source = '<script src="../../_static/plotly.min.js"></script>\n'
     return f"```{{raw}} html\n{source}{page}\n```\n"
@@ -182,7 +224,9 @@ class GlossaryLinks(SphinxPostTransform):
             return
         terms = self.env.get_domain("std").objects
         known = {
-            name: (page, label) for (kind, name), (page, label) in terms.items() if kind == "term"
+            name: (page, label)
+            for (kind, name), (page, label) in terms.items()
+            if kind == "term"
         }
         wanted = sorted(known, key=len, reverse=True)
         for node in list(self.document.findall(nodes.Text)):
@@ -194,8 +238,14 @@ class GlossaryLinks(SphinxPostTransform):
             while wanted and (found := mention(wanted, rest)):
                 wanted.remove(found[1])
                 page, label = known[found[1]]
-                uri = self.app.builder.get_relative_uri(self.env.docname, page) + "#" + label
-                link = nodes.reference("", found[0], refuri=uri, internal=True, classes=["term"])
+                uri = (
+                    self.app.builder.get_relative_uri(self.env.docname, page)
+                    + "#"
+                    + label
+                )
+                link = nodes.reference(
+                    "", found[0], refuri=uri, internal=True, classes=["term"]
+                )
                 parts += [nodes.Text(rest[: found.start()]), link]
                 rest = rest[found.end() :]
             if parts:
@@ -222,7 +272,9 @@ def in_running_text(node: nodes.Node) -> bool:
     while parent is not None:
         if isinstance(parent, unlike) or "cell_output" in parent.get("classes", []):
             return False
-        in_paragraph = in_paragraph or isinstance(parent, nodes.paragraph | nodes.list_item)
+        in_paragraph = in_paragraph or isinstance(
+            parent, nodes.paragraph | nodes.list_item
+        )
         parent = parent.parent
     return in_paragraph
 

@@ -6,7 +6,7 @@ import sys
 
 from ecgnb.course.authoring.card import PRETRAINED
 from ecgnb.course.authoring.record import record, stale_because, update_notebook
-from ecgnb.course.authoring.text import _results, update_readme
+from ecgnb.course.authoring.text import is_earlier, recorded, update_readme
 from ecgnb.course.lessons import PROFILES, find, lessons
 from ecgnb.errors import EcgnbError, UsageError
 
@@ -28,7 +28,8 @@ def main(arguments: list[str]) -> int:
         for lesson in lessons():
             if arguments == ["notebooks"] or not stale_because(lesson):
                 update_notebook(lesson)
-            if missing := set(PROFILES) - set(_results(lesson)):
+            fresh = {profile for profile, run in recorded(lesson).items() if not is_earlier(lesson, run)}
+            if missing := [profile for profile in PROFILES if profile not in fresh]:
                 print(f"{lesson.name}: not recorded since its code changed: {', '.join(missing)}; run: make full")
         update_readme()
     except EcgnbError as fault:

@@ -81,6 +81,7 @@ def update_notebook(lesson: Lesson, *, anew: bool = False) -> bool:
     reason = "asked for" if anew else stale_because(lesson)
     if reason:
         print(f"{lesson.name}: {reason}; executing", flush=True)
+        record(lesson, "smoke")  # seconds: what fails there need not be waited for
         folder = record(lesson, "default")
         if code_sha256(jupytext.read(lesson.script)) != code_sha256(source):
             raise RunError(f"the code of lesson {lesson.number} was changed while it ran; call this again")

@@ -1,4 +1,4 @@
-"""The generated parts of lessons and README: times, tables, parameters."""
+"""What is generated from lessons and recorded runs: times in a lesson, README's map, the book's tables."""
 
 from __future__ import annotations
 
@@ -13,15 +13,26 @@ from ecgnb.course import sections
 from ecgnb.course.lessons import PROFILES, Lesson, code_sha256, lessons, parameters, results_path
 from ecgnb.paths import checkout
 
-WORDS_PER_MINUTE = 130  # slow: a lesson is read beside its code and figures
+WORDS_PER_MINUTE = 200  # of the text alone
+SECONDS_PER_LINE = 8  # of code that is read, not skimmed
+FOLDED = {"parameters", "hide-input", "hide-cell"}  # tags of cells that nobody has to read
+EARLIER = "recorded with an earlier version of this lesson"
 
 
-def _results(lesson: Lesson) -> dict[str, dict[str, Any]]:
-    """Return the recorded runs by profile; one made by older code has nothing to say and is left out."""
+def recorded(lesson: Lesson) -> dict[str, dict[str, Any]]:
+    """Return the recorded runs by profile, as far as they may be shown.
+
+    A default run of other code is left out. One of the other profiles, which take seconds or hours, is kept: whoever
+    shows a number of it says `EARLIER`, as `is_earlier` tells.
+    """
     paths = {profile: results_path(lesson, profile) for profile in PROFILES}
     found = {profile: json.loads(path.read_text()) for profile, path in paths.items() if path.is_file()}
-    now = code_sha256(jupytext.read(lesson.script))
-    return {profile: run for profile, run in found.items() if run.get("code_sha256") == now}
+    return {profile: run for profile, run in found.items() if profile != "default" or not is_earlier(lesson, run)}
+
+
+def is_earlier(lesson: Lesson, run: dict[str, Any]) -> bool:
+    """Say whether a run was recorded before the lesson's code became what it is now."""
+    return run.get("code_sha256") != code_sha256(jupytext.read(lesson.script))
 
 
 def _fill(text: str, marker: str, lines: list[str], prefix: str = "") -> str:
@@ -37,15 +48,38 @@ def _fill(text: str, marker: str, lines: list[str], prefix: str = "") -> str:
 def lesson_text(lesson: Lesson) -> str:
     """Return the lesson's source with its generated passages filled in from the recorded runs."""
     text = sections.with_lines(lesson.script.read_text(encoding="utf-8"), jupytext.read(lesson.script))
-    results = _results(lesson)
-    rows = results.get("full", {}).get("metrics", {}).get("search", [])
-    text = _fill(text, "search", markdown_table(rows) if rows else [], "# ")  # first: its words are read, too
-    prose = "\n".join(c.source for c in jupytext.reads(text, fmt="py:percent").cells if c.cell_type == "markdown")
-    minutes = 5 * max(1, round(len(prose.split()) / WORDS_PER_MINUTE / 5))
-    times = " · ".join(f"{profile} {_duration(found['seconds']['total'])}" for profile, found in results.items())
-    devices = ", ".join(sorted({found["device"] for found in results.values()}))
-    lines = [f"*Reading:* about {minutes} minutes. *Running*, as measured on {devices}: {times}."]
+    runs = recorded(lesson)
+    full = runs.get("full", {})
+    table = markdown_table(rows) if (rows := full.get("metrics", {}).get("search", [])) else []
+    if table and is_earlier(lesson, full):
+        table += ["", f"*This table was {EARLIER}.*"]
+    text = _fill(text, "search", table, "# ")  # first: its words are read, too
+    prose, everything = reading_minutes(jupytext.reads(text, fmt="py:percent"))
+    times = [_duration(run["seconds"]["total"]) + _note(lesson, run) for run in runs.values()]
+    devices = ", ".join(sorted({run["device"] for run in runs.values()}))
+    measured = " · ".join(f"{profile} {time}" for profile, time in zip(runs, times, strict=True))
+    lines = [f"*Reading:* about {prose} minutes, {everything} with every line of code."]
+    if runs:
+        lines.append(f"*Running*, as measured on {devices}: {measured}.")
     return _fill(text, "times", lines, "# > ")
+
+
+def reading_minutes(notebook: Any) -> tuple[int, int]:
+    """Return how long the prose takes to read, and how long prose and code do, in steps of five minutes.
+
+    Solutions, checks and cells that the book folds away do not count.
+    """
+    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    n_words = len(re.sub(r"^```.*?^```", "", prose, flags=re.DOTALL | re.MULTILINE).split())
+    shown = [c for c in notebook.cells if c.cell_type == "code" and not FOLDED & set(c.metadata.get("tags", []))]
+    n_lines = sum(bool(line.strip()) for cell in shown for line in cell.source.splitlines())
+    minutes = (n_words / WORDS_PER_MINUTE, n_words / WORDS_PER_MINUTE + n_lines * SECONDS_PER_LINE / 60)
+    few, many = (5 * max(1, round(value / 5)) for value in minutes)
+    return few, many
+
+
+def _note(lesson: Lesson, run: dict[str, Any]) -> str:
+    return f" ({EARLIER})" if is_earlier(lesson, run) else ""
 
 
 def markdown_table(rows: list[dict[str, Any]]) -> list[str]:
@@ -73,53 +107,79 @@ def refresh_text(lesson: Lesson) -> None:
 
 
 def readme_text() -> str:
-    """Return README.md with its course map, parameters and results filled in from lessons and recorded runs."""
-    text = _readme().read_text(encoding="utf-8")
-    course, results, options = ["| | lesson | default run |", "|---|---|---|"], [], []
+    """Return README.md with its course map filled in from lessons and recorded runs."""
+    return _fill(_readme().read_text(encoding="utf-8"), "course", course_map())
+
+
+def course_map() -> list[str]:
+    """Return the table of all lessons: title, minutes to read, how long the default run took."""
+    lines = ["| | lesson | text, and with code | default run |", "|---|---|---|---|"]
     for lesson in lessons():
-        found = _results(lesson)
-        seconds = _duration(found["default"]["seconds"]["total"]) if "default" in found else "not run"
-        course.append(f"| {lesson.number} | [{lesson.title}](notebooks/{lesson.notebook.name}) | {seconds} |")
-        results += _result_lines(lesson, found)
-        options += [f"**Lesson {lesson.number}**", "", "| name | type | default | meaning |", "|---|---|---|---|"]
-        options += [f"| `{p.name}` | {p.type} | `{p.default!r}` | {p.help} |" for p in parameters(lesson).values()]
-    for marker, lines in (("course", course), ("results", results), ("parameters", options)):
-        text = _fill(text, marker, lines)
-    return text
+        runs = recorded(lesson)
+        seconds = _duration(runs["default"]["seconds"]["total"]) if "default" in runs else "not run"
+        few, many = reading_minutes(jupytext.read(lesson.script))
+        title = f"[{lesson.title}](notebooks/{lesson.notebook.name})"
+        lines.append(f"| {lesson.number} | {title} | {few} min, {many} min | {seconds} |")
+    return lines
 
 
-def _result_lines(lesson: Lesson, found: dict[str, dict[str, Any]]) -> list[str]:
-    """Return the README's table of one lesson: every plain number of its real runs, and the baselines."""
-    columns = {profile: run for profile, run in found.items() if run["data"]["source"] == "real"}
+def results_text() -> str:
+    """Return the book's tables of all lessons' recorded runs."""
+    return "\n".join(line for lesson in lessons() for line in _result_lines(lesson))
+
+
+def parameters_text() -> str:
+    """Return the book's tables of all lessons' parameters."""
+    lines = []
+    for lesson in lessons():
+        lines += [f"## Lesson {lesson.number}: {lesson.title}", "", "| name | type | default | meaning |"]
+        lines += ["|---|---|---|---|"]
+        lines += [f"| `{p.name}` | {p.type} | `{p.default!r}` | {p.help} |" for p in parameters(lesson).values()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _result_lines(lesson: Lesson) -> list[str]:
+    """Return the table of one lesson: every plain number of its real runs, and the baselines."""
+    columns = {profile: run for profile, run in recorded(lesson).items() if run["data"]["source"] == "real"}
     if not columns:
         return []
-    lines = [f"**Lesson {lesson.number}: {lesson.title}**", ""]
-    lines += [next(iter(columns.values()))["metrics"]["headline"], ""]
-    lines += [f"| | {' | '.join(columns)} |", "|---|" + "---|" * len(columns)]
-    names = [name for name, value in next(iter(columns.values()))["metrics"].items() if isinstance(value, float)]
-    for name in names:
-        cells = []
-        for run in columns.values():
-            low, high = run["metrics"].get(f"{name}_interval", (None, None))
-            value = run["metrics"][name]
-            digits = 5 if 0 < abs(value) < 0.01 else 3  # an error in mV² may be that small
-            interval = f" ({low:.{digits}f} to {high:.{digits}f})" if low is not None else ""
-            cells.append((f"{value:.{max(digits, 4)}f}" if abs(value) < 100 else f"{value:,.0f}") + interval)
+    first = next(iter(columns.values()))
+    names = [f"{profile}{_note(lesson, run)}" for profile, run in columns.items()]
+    lines = [f"## Lesson {lesson.number}: {lesson.title}", "", first["metrics"]["headline"], ""]
+    lines += [f"| | {' | '.join(names)} |", "|---|" + "---|" * len(columns)]
+    for name in [name for name, value in first["metrics"].items() if isinstance(value, float)]:
+        cells = [_number(run["metrics"], name) for run in columns.values()]
         lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
-    for name in next(iter(columns.values()))["metrics"].get("baselines", {}):
-        cells = []
-        for run in columns.values():
-            low, high = run["metrics"]["baseline_intervals"][name]
-            cells.append(f"{run['metrics']['baselines'][name]:.4f} ({low:.3f} to {high:.3f})")
-        measure = next(iter(columns.values()))["metrics"].get("baseline_measure", "auroc")
+    measure = first["metrics"].get("baseline_measure", "auroc")
+    for name in first["metrics"].get("baselines", {}):
+        cells = [_baseline(run["metrics"], name) for run in columns.values()]
         lines.append(f"| baseline {name}: {measure} | {' | '.join(cells)} |")
-    for name, run in columns.items():
+    for name, run in zip(names, columns.values(), strict=True):
         if seeds := run["metrics"].get("seeds"):
             values = [row["LSTM autoencoder"] for row in seeds]
-            lines += ["", f"Over {len(seeds)} seeds ({name} profile), AUROC {min(values):.4f} to {max(values):.4f}."]
+            lines += ["", f"Over {len(seeds)} seeds, {name}: AUROC {min(values):.4f} to {max(values):.4f}."]
     training = "; ".join(f"{run['seconds']['train']:.0f} s ({name})" for name, run in columns.items())
-    lines += ["", f"Measured on {next(iter(columns.values()))['device']}; training {training}.", ""]
-    return lines
+    return [*lines, "", f"Measured on {first['device']}; training {training}.", ""]
+
+
+def _number(metrics: dict[str, Any], name: str) -> str:
+    """Return a metric and its interval; a run of an earlier version may not have it."""
+    value = metrics.get(name)
+    if not isinstance(value, int | float):
+        return "–"
+    digits = 5 if 0 < abs(value) < 0.01 else 3  # an error in mV² may be that small
+    low, high = metrics.get(f"{name}_interval") or (None, None)
+    interval = f" ({low:.{digits}f} to {high:.{digits}f})" if low is not None else ""
+    return (f"{value:.{max(digits, 4)}f}" if abs(value) < 100 else f"{value:,.0f}") + interval
+
+
+def _baseline(metrics: dict[str, Any], name: str) -> str:
+    value = metrics.get("baselines", {}).get(name)
+    low, high = metrics.get("baseline_intervals", {}).get(name) or (None, None)
+    if value is None or low is None:
+        return "–"
+    return f"{value:.4f} ({low:.3f} to {high:.3f})"
 
 
 def _readme() -> Path:
