@@ -36,7 +36,7 @@
 # > <!-- times:start -->
 # > *Reading:* about 25 minutes. *Running*, as measured on cpu, 2 threads: smoke 18 s · default 4.4 min · full 26.2 min.
 # > <!-- times:end -->
-# > It is the longest of the first five. A good place for a break is marked halfway.
+# > It's a long one. A good place for a break is marked halfway.
 # >
 # > *Data:* the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0), as in
 # > lesson 02; here each beat has 288 samples at 360 Hz.
@@ -183,9 +183,9 @@ run.show(
 )
 
 # %% [markdown]
-# In the real recordings, N and S have almost the same mean shape: what sets an S beat apart
+# In the real recordings, N and S both have a narrow QRS complex: what sets an S beat apart
 # is that it comes early, and a window of 0.8 s hardly shows that. V is wide, and its band is
-# the widest: ectopic beats differ from patient to patient.
+# the widest: ventricular beats differ from patient to patient.
 #
 # ## Three ways to split
 #
@@ -709,7 +709,7 @@ if not (alpha and beta):
 # %% [markdown]
 # ### Classification
 #
-# <details><summary>Guess first: will the network's accuracy on new patients be higher than that of "always N"?</summary>
+# <details><summary>Guess first: will the network's accuracy be higher than that of "always N"?</summary>
 #
 # Remember how many beats are N. A network that finds ectopic beats pays for each with false
 # positives among N; accuracy counts both alike. The table says how this run came out.
@@ -1534,7 +1534,7 @@ run.show(
 # ## Exercises
 #
 # **1. Fewer numbers** (about 15 minutes, of which a few are computing). Give a network and
-# the principal components 8 latent numbers instead of 64, with the training beats and epochs
+# the principal components 8 latent numbers, with the training beats and epochs
 # of the ablation, and reconstruction only. Which of the two reconstructs `few_test` better
 # now, and why? Call the trained network `small`, and the reconstructions from eight
 # components, fitted to training beats, `linear_8`: one row a beat of `few_test`, in z-scores.
@@ -1546,8 +1546,10 @@ run.show(
 # small, _ = train(rows, (1.0, 0.0), compare_epochs, n_latent=8)
 # eight = PCA(8).fit(scaled[rows])
 # linear_8 = eight.inverse_transform(eight.transform(scaled[few_test]))
+#
+# linear_error_mv = squared_error(few_test, linear_8) * scale[few_test] ** 2
 # print("network   ", mean_error(few_test, test_on(small, few_test).error_mv))
-# print("components", mean_error(few_test, squared_error(few_test, linear_8) * scale[few_test] ** 2))
+# print("components", mean_error(few_test, linear_error_mv))
 # ```
 #
 # In the recorded default run the gap closes: with eight numbers the two come out about level.
@@ -1559,21 +1561,32 @@ run.show(
 # ```python
 # n_latent = small(x[:2], return_latent=True)[2].shape[1]
 # assert n_latent == 8, f"the latent vector of small has {n_latent} numbers, not 8"
+# by_small = squared_error(few_test, predict(small, x[few_test])[0]).mean()
+# fresh = predict(new_network(model, 8, seed), x[few_test])[0]
+# assert by_small < 0.999 * squared_error(few_test, fresh).mean(), (
+#     "small reconstructs no better than an untrained network"
+# )
+#
 # linear = np.asarray(linear_8, dtype=float)
-# assert linear.shape == (len(few_test), 288), f"linear_8: expected {(len(few_test), 288)}, not {linear.shape}"
+# assert linear.shape == (len(few_test), 288), (
+#     f"linear_8: expected {len(few_test)} beats of 288 samples, not {linear.shape}"
+# )
 # spread = np.linalg.svd(linear - linear.mean(axis=0), compute_uv=False)
 # assert spread[8] <= 1e-3 * spread[0], "linear_8 needs more than 8 components"
-# by_network = squared_error(few_test, predict(small, x[few_test])[0]).mean()
-# fresh = squared_error(few_test, predict(new_network(model, 8, seed), x[few_test])[0]).mean()
-# assert by_network < 0.999 * fresh, "small reconstructs no better than an untrained network"
-# for tested_rows in (few_test, test, np.arange(len(x))):
-#     cheat = PCA(8, svd_solver="full").fit(scaled[tested_rows])
-#     cheat = cheat.inverse_transform(cheat.transform(scaled[few_test]))
-#     assert not np.allclose(cheat, linear, atol=1e-2), "fit the components to training beats, not to test beats"
-# honest = PCA(8, svd_solver="full").fit(scaled[parts[split].train])
-# honest = squared_error(few_test, honest.inverse_transform(honest.transform(scaled[few_test]))).mean()
+#
+# def from_eight(rows):
+#     fitted = PCA(8, svd_solver="full").fit(scaled[rows])
+#     return fitted.inverse_transform(fitted.transform(scaled[few_test]))
+#
+# for rows in (few_test, test, np.arange(len(x))):
+#     assert not np.allclose(from_eight(rows), linear, atol=1e-2), (
+#         "fit the components to training beats, not to test beats"
+#     )
+# honest = squared_error(few_test, from_eight(parts[split].train)).mean()
 # by_linear = squared_error(few_test, linear).mean()
-# assert by_linear < 1.5 * honest, f"linear_8 errs by {by_linear:.3f} z-score²; eight components reach {honest:.3f}"
+# assert by_linear < 1.5 * honest, (
+#     f"linear_8 errs by {by_linear:.3f} z-score²; eight components reach {honest:.3f}"
+# )
 # ```
 # </details>
 #
@@ -1590,7 +1603,8 @@ run.show(
 # auroc_relative = {}
 # for name in measured:
 #     auroc_relative[name] = auroc_against_normal(test, relative, name)
-#     print(f"{name}: {auroc['error of our network (z-score²)'][name]:.2f} becomes {auroc_relative[name]:.2f}")
+#     before = auroc_against_normal(test, tested.error, name)
+#     print(f"{name}: {before:.2f} becomes {auroc_relative[name]:.2f}")
 # ```
 #
 # In the recorded default run S falls to chance: it was the patient that had been detected. V
@@ -1601,17 +1615,23 @@ run.show(
 #
 # ```python
 # divided = np.asarray(relative, dtype=float)
-# assert divided.shape == (len(test),), f"one number a test beat is {len(test)}, not {divided.shape}"
+# assert divided.shape == (len(test),), (
+#     f"one number a test beat is {len(test)}, not {divided.shape}"
+# )
 # for record in np.unique(beats.record[test]):
 #     of_record = beats.record[test] == record
 #     right = tested.error[of_record] / np.median(tested.error[of_record])
-#     assert np.allclose(divided[of_record], right, rtol=1e-3), f"not its error over the median of record {record}"
+#     assert np.allclose(divided[of_record], right, rtol=1e-3), (
+#         f"not its error over the median of record {record}"
+#     )
 # found = dict(auroc_relative)
 # assert set(found) == set(measured), f"expected the classes {', '.join(measured)}"
 # for name in measured:
 #     right = auroc_against_normal(test, divided, name).value
 #     given = float(np.ravel(found[name])[0])
-#     assert abs(given - right) < 0.01, f"the AUROC of {name} is {right:.2f}, not {given:.2f}"
+#     assert abs(given - right) < 0.01, (
+#         f"the AUROC of {name} is {right:.2f}, not {given:.2f}"
+#     )
 # ```
 # </details>
 #
