@@ -77,6 +77,12 @@ def real(dataset):
 
 
 @pytest.fixture(scope="session")
+def real_data():
+    """Fetch a data set by its name, or skip."""
+    return real
+
+
+@pytest.fixture(scope="session")
 def real_ecg5000():
     return real("ecg5000")
 

@@ -1,9 +1,11 @@
 """Data sets: fetched and verified, read into `Beats`, split, or written as a synthetic stand-in."""
 
 from ecgnb.datasets.beats import Beats, concatenate
+from ecgnb.datasets.database import Database
 from ecgnb.datasets.ecg5000 import load_ecg5000, read_arff
 from ecgnb.datasets.heartbeat_csv import load_heartbeat_csv, load_heartbeat_csvs, read_beats
-from ecgnb.datasets.mitbih import DS1, DS2, PACED, RECORDS, divide_records, load_mitdb, load_records, patient_of
+from ecgnb.datasets.mitbih import DS1, DS2, MITDB, PACED, RECORDS, divide_records, load_mitdb, load_records, patient_of
+from ecgnb.datasets.nstdb import NOISES, NSTDB, add_noise, load_noise
 from ecgnb.datasets.own.recording import Recording, read_recording
 from ecgnb.datasets.splits import (
     Split,
@@ -22,22 +24,29 @@ from ecgnb.datasets.splits import (
     without_overlap,
 )
 from ecgnb.datasets.store.fetch import DATASETS, fetch
+from ecgnb.datasets.svdb import SVDB, load_svdb
 from ecgnb.datasets.timing import RR_FEATURES, log_rr, rr_features
 from ecgnb.datasets.wfdb import AAMI, Record, read_record
-from ecgnb.datasets.windows import cut_beats
+from ecgnb.datasets.windows import cut_beats, highpassed
 
 __all__ = [
     "AAMI",
     "DATASETS",
     "DS1",
     "DS2",
+    "MITDB",
+    "NOISES",
+    "NSTDB",
     "PACED",
     "RECORDS",
     "RR_FEATURES",
+    "SVDB",
     "Beats",
+    "Database",
     "Record",
     "Recording",
     "Split",
+    "add_noise",
     "beatwise_split",
     "concatenate",
     "cut_beats",
@@ -45,13 +54,16 @@ __all__ = [
     "divide_records",
     "ds1_ds2_split",
     "fetch",
+    "highpassed",
     "hybrid_split",
     "limit_classes",
     "load_ecg5000",
     "load_heartbeat_csv",
     "load_heartbeat_csvs",
     "load_mitdb",
+    "load_noise",
     "load_records",
+    "load_svdb",
     "log_rr",
     "mixed_patients_split",
     "one_class_split",

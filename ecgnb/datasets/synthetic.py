@@ -7,13 +7,14 @@ doi:10.1109/TBME.2003.808805. It shows how a lesson runs; it says nothing about 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import wfdb
 from numpy.typing import NDArray
+from scipy.signal import butter, sosfiltfilt
 
 # (centre in radians, amplitude, width in radians) of each wave, with the R peak at phase 0.
 NORMAL = {
@@ -96,6 +97,10 @@ IN_MV = {
 # Interval before and after a beat, as a share of the patient's usual one: early beats, then a pause after V.
 TIMING = {"N": (1.0, 1.0), "A": (0.65, 1.05), "V": (0.65, 1.35), "F": (0.95, 1.05), "/": (1.0, 1.0)}
 
+SIZES = (1.0, -0.5, 0.7, 0.4, -0.8, 0.5)  # of the waves in each lead, by turns
+
+NOISE_FS = 360
+
 SHARES = {"N": 0.80, "A": 0.07, "V": 0.08, "F": 0.05}
 
 
@@ -105,15 +110,84 @@ def write_mitdb(folder: Path, names: Sequence[str], *, paced: Sequence[str], see
     Each name has its own patient: rate, size and place of the waves, noise. Beats are N, A, V and F; a paced record has
     paced beats besides. The same name and seed give the same files.
     """
+    write_records(folder, names, fs=360, leads=("MLII", "V1"), paced=paced, seed=seed, seconds=seconds)
+
+
+def write_records(
+    folder: Path,
+    names: Sequence[str],
+    *,
+    fs: int,
+    leads: Sequence[str],
+    paced: Sequence[str] = (),
+    symbols: Mapping[str, str] | None = None,
+    marks_early: float = 0.0,
+    seed: int = 0,
+    seconds: int = 60,
+) -> None:
+    """Write synthetic WFDB records as `write_mitdb` does, of another rate and other leads.
+
+    Parameters
+    ----------
+    folder : path
+    names : sequence of str
+    fs : int
+        Samples per second.
+    leads : sequence of str
+    paced : sequence of str
+        Names of records with paced beats.
+    symbols : mapping of str to str, optional
+        What to write for a beat of `IN_MV`, where it is another symbol.
+    marks_early : float
+        By how many seconds the marks stand before the R peaks.
+    seed, seconds : int
+    """
     for name in names:
         rng = np.random.default_rng([seed, *name.encode()])
         kinds = {"/": 0.7, "N": 0.3} if name in paced else SHARES
-        _write_record(folder, name, kinds, rng, seconds)
+        symbol, r, signal = _recording(kinds, rng, seconds, fs, np.resize(SIZES, len(leads)))
+        _write_signal(folder, name, fs, leads, signal)
+        written = [(symbols or {}).get(one, one) for one in symbol]
+        marks = np.r_[10, np.round((r - marks_early) * fs).astype(int)]  # a rhythm mark first, as in the real files
+        wfdb.wrann(name, "atr", marks, np.r_[["+"], written].tolist(), write_dir=str(folder),
+                   aux_note=["(N", *[""] * len(written)])  # fmt: skip
 
 
-def _write_record(folder: Path, name: str, kinds: dict[str, float], rng: np.random.Generator, seconds: int) -> None:
-    """Write one record: draw the patient, the order of the beats, their times, then the waves."""
-    fs, usual = 360, rng.uniform(0.7, 0.95)
+def write_nstdb(folder: Path, names: Sequence[str], *, seed: int = 0, seconds: int = 60) -> None:
+    """Write synthetic records of noise with the form of nstdb's: bw slow, em abrupt, ma fast; no marks."""
+    for name in names:
+        rng = np.random.default_rng([seed, *name.encode()])
+        white = rng.standard_normal((seconds * NOISE_FS, 2))
+        if name == "bw":
+            noise = _band(white, 0.05, 0.5)
+        elif name == "em":  # an electrode that moves now and then
+            steps = 30 * white * (rng.random(white.shape) < 0.004)
+            noise = _band(steps, 0.3, 10) + 0.05 * _band(white, 0.5, 20)
+        else:
+            noise = _band(white, 20, 100)
+        size = 0.3 * noise / noise.std(axis=0)
+        _write_signal(folder, name, NOISE_FS, ("noise1", "noise2"), np.clip(size, -4, 4))  # what 12 bits hold
+
+
+def _band(noise: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    sos = butter(2, (low, high), "bandpass", fs=NOISE_FS, output="sos")
+    return np.asarray(sosfiltfilt(sos, noise, axis=0))
+
+
+def _recording(
+    kinds: dict[str, float], rng: np.random.Generator, seconds: int, fs: int, sizes: NDArray[np.float64]
+) -> tuple[NDArray[np.str_], NDArray[np.float64], NDArray[np.float64]]:
+    """Draw the patient, the order of the beats, their times, then the waves.
+
+    Returns
+    -------
+    symbols : (n_beats,) str array
+    r : (n_beats,) float array
+        Seconds.
+    signal : (n_samples, n_leads) float array
+        mV.
+    """
+    usual = rng.uniform(0.7, 0.95)
     symbols = rng.choice(list(kinds), size=int(seconds / usual) + 1, p=list(kinds.values()))
     before, after = (np.array([TIMING[s][side] for s in symbols]) for side in (0, 1))
     interval = usual * np.r_[1, before[1:] * after[:-1]] * (1 + 0.02 * rng.standard_normal(len(symbols)))
@@ -121,20 +195,21 @@ def _write_record(folder: Path, name: str, kinds: dict[str, float], rng: np.rand
     symbols, r = symbols[r < seconds - 0.3], r[r < seconds - 0.3]
     shift, size = 0.008 * rng.standard_normal(5), np.exp(0.15 * rng.standard_normal(5))  # this patient's waves
     window = np.arange(-int(0.4 * fs), int(0.6 * fs))
-    signal = np.zeros((seconds * fs + 2 * fs, 2))  # a second of margin on each side
+    signal = np.zeros((seconds * fs + 2 * fs, len(sizes)))  # a second of margin on each side
     for symbol, at in zip(symbols, np.round(r * fs).astype(int), strict=True):
         for wave, (centre, amplitude, width) in enumerate(IN_MV[symbol].values()):
             jitter = 1 + 0.06 * rng.standard_normal()
             distance = (window / fs - centre - shift[wave] * (centre != 0)) / width
             bump = amplitude * size[wave] * jitter * np.exp(-0.5 * distance**2)
-            signal[at + fs + window] += bump[:, None] * (1, -0.5)
+            signal[at + fs + window] += bump[:, None] * sizes
     time = np.arange(len(signal)) / fs
     drift = 0.08 * np.sin(2 * np.pi * (0.25 * time + rng.uniform()))
-    signal = (signal + drift[:, None] + 0.02 * rng.standard_normal(signal.shape))[fs:-fs]
+    return symbols, r, (signal + drift[:, None] + 0.02 * rng.standard_normal(signal.shape))[fs:-fs]
+
+
+def _write_signal(folder: Path, name: str, fs: int, leads: Sequence[str], signal: NDArray[np.float64]) -> None:
+    n = len(leads)
     wfdb.wrsamp(
-        name, fs=fs, units=["mV", "mV"], sig_name=["MLII", "V1"], p_signal=signal, fmt=["212", "212"],
-        adc_gain=[200, 200], baseline=[1024, 1024], comments=["Synthetic, not a recording"], write_dir=str(folder),
+        name, fs=fs, units=["mV"] * n, sig_name=list(leads), p_signal=signal, fmt=["212"] * n,
+        adc_gain=[200] * n, baseline=[1024] * n, comments=["Synthetic, not a recording"], write_dir=str(folder),
     )  # fmt: skip
-    marks = np.r_[10, np.round(r * fs).astype(int)]  # a rhythm mark first, as in the real files
-    wfdb.wrann(name, "atr", marks, np.r_[["+"], symbols].tolist(), write_dir=str(folder),
-               aux_note=["(N", *[""] * len(symbols)])  # fmt: skip
