@@ -68,8 +68,8 @@ output_dir: str = ""  # folder for the results; empty for a new one below runs/
 #
 # `ecgnb` is this course's helper package: data, models, metrics and figures. What matters here is shown as we go.
 #
-# Did your kernel restart? Then you need not begin at the top. Run Setup, then the sections in the line *Starts from*
-# under a heading, in that order, then the section itself.
+# Most sections open with a line *Starts from*. Where your kernel has restarted, it spares you the long way: run Setup,
+# the sections that the line lists, then go on.
 
 # %%
 import copy
@@ -187,8 +187,8 @@ run.show(
 # %% [markdown]
 # So a window runs from one QRS complex to the next. What is premature therefore stands at its **end**. Look at both PVC
 # panels again: no P wave near sample 104 (a ventricular beat has none), and a steep fall: the early QRS complex.
-# Whether that QRS is wide can't be judged: its second half lies outside. By the shapes, the label belongs to the beat
-# that *ends* the window.
+# Whether that QRS is wide can't be judged, since the window cuts it off. In SP the P wave is missing from its place too:
+# it came early, and probably hides in the T wave. By the shapes, the label belongs to the beat that *ends* the window.
 #
 # And the trough at the start, which should be that of the beat before, is it alike in all classes? We measure it.
 
@@ -209,7 +209,7 @@ shape = pd.DataFrame(
 shape.groupby(beats.class_name).mean().reindex(list(beats.class_names)).round(1)
 
 # %% [markdown]
-# The trough is wider in most premature beats: their RR interval was short, and stretching it to 140 samples widened
+# The trough is wider in the premature classes: their RR interval was short, and stretching it to 140 samples widened
 # everything. It is also shallower in every abnormal class. Is the heart's signal weaker, or is that the z-scoring's
 # doing? If it is the scaling, the depths must come closer when we scale the first 120 samples by themselves, without
 # the second QRS complex.
@@ -438,7 +438,7 @@ show_source(train_one_epoch)
 # keeps the weights of the best epoch, and lets the learning rate rise and fall once over the whole training, the
 # **one-cycle** schedule.
 #
-# Each training beat gets random noise before the network reads it, and the loss asks for the *clean* beat: a
+# Each training beat gets random noise (`input_noise`) before the network reads it; the loss asks for the *clean* beat: a
 # **denoising autoencoder** (Vincent et al. 2008). Noise of this kind is **data augmentation**. The idea: who can't copy
 # the input has to know what a normal beat looks like.
 
@@ -519,7 +519,7 @@ show_text(
     + ("better" if best_loss < mean_beat_error else "**no better**")
     + " than no network. "
     + (
-        "It was still falling at the end. Would more epochs help the detector? "
+        "The best epoch is one of the last. Would more epochs help the detector? "
         "That's a question of its own, see *Is a lower loss a better detector?*"
         if late
         else "The later epochs brought nothing: the validation loss had turned."
@@ -570,6 +570,15 @@ show_reconstructions(
 )
 
 # %% [markdown]
+# Look at the dashed lines. What does the network make of a beat that it doesn't know?
+#
+# <details><summary>In the recorded run</summary>
+#
+# It reconstructs the nearest normal beat: it adds a P wave near sample 104 that isn't there, and leaves out the steep
+# fall at the end.
+# </details>
+
+# %% [markdown]
 # ## A threshold from normal beats alone
 #
 # Where do we raise the alarm? A user of such a detector has no anomalies to tune on. But there are held-out normal
@@ -584,8 +593,11 @@ show_reconstructions(
 # %%
 threshold = metrics.quantile_threshold(val_errors, threshold_quantile)
 flagged = errors > threshold
-n_false_alarms = np.sum(flagged[~is_anomaly])
-false_alarm_rate = n_false_alarms / np.sum(~is_anomaly)
+normal_errors, anomaly_errors = errors[~is_anomaly], errors[is_anomaly]
+
+# %%
+n_false_alarms = np.sum(normal_errors > threshold)
+false_alarm_rate = n_false_alarms / len(normal_errors)
 
 # %% tags=["hide-input"]
 run.show(
@@ -604,7 +616,7 @@ run.show(
 # %% tags=["hide-input"]
 show_text(
     f"We asked for {1 - threshold_quantile:.1%} false alarms, and on the test "
-    f"{n_false_alarms} of {np.sum(~is_anomaly)} normal beats raise one: "
+    f"{n_false_alarms} of {len(normal_errors)} normal beats raise one: "
     f"{false_alarm_rate:.1%}. At 70 beats a minute that is "
     f"{70 * false_alarm_rate:.1f} false alarms **every minute**. How many could a ward "
     "live with?"
@@ -786,7 +798,6 @@ show_text(
 show_source(metrics.peeking)
 
 # %%
-normal_errors, anomaly_errors = errors[~is_anomaly], errors[is_anomaly]
 oracle, oracle_accuracy = metrics.oracle_threshold(normal_errors, anomaly_errors)
 balanced_accuracy = balanced["LSTM autoencoder"]
 assert oracle_accuracy >= balanced_accuracy.value, "no threshold beats the oracle's"
@@ -866,7 +877,12 @@ show_text(
 #
 # <details><summary>In the recorded run</summary>
 #
-# WORST
+# Above, two of the five are drowned in noise: not normal to a detector, but no disease either. The others have another
+# form than most. Would you have called them normal? The labels come from an automatic annotator that judged a stretch
+# of ECG, not these 140 samples.
+#
+# Below, all five look normal, with a P wave before the next QRS complex. The annotator may have erred; or what made the
+# beat abnormal lies outside the window, or was lost in the stretching.
 # </details>
 
 # %% [markdown]
@@ -951,9 +967,9 @@ show_text(
 # %% [markdown]
 # ## Is a lower loss a better detector?
 #
-# If small errors on normal beats are good, smaller ones should be better. So let's give the network more: a latent
-# vector of 64 numbers, outer layers of 128, and more epochs. Three things change at once; we only ask whether *more*
-# is better.
+# If small errors on normal beats are good, smaller ones should be better. So let's give a second, large network more: a
+# latent vector of 64 numbers, outer layers of 128, `large_epochs` epochs. Three things change at once; we only ask
+# whether *more* is better.
 #
 # We look at every epoch of both networks: the loss on the validation normals, and the AUROC on the test. We look at
 # the test **in hindsight** here, to understand. Nothing above was chosen by it.
@@ -996,12 +1012,11 @@ large_curve = auroc_by_epoch(copy.deepcopy(large), large_snapshots)
 
 # %% tags=["hide-input"]
 figure, panels = plt.subplots(1, 2, figsize=(9, 3.5))
-panels[0].plot(range(1, len(curve) + 1), history.val_loss, ".-", label="small")
-panels[0].plot(
-    range(1, len(large_curve) + 1), large_history.val_loss, ".--", label="large"
-)
-panels[1].plot(range(1, len(curve) + 1), curve, ".-")
-panels[1].plot(range(1, len(large_curve) + 1), large_curve, ".--")
+epoch, large_epoch = np.arange(len(curve)) + 1, np.arange(len(large_curve)) + 1
+panels[0].plot(epoch, history.val_loss, ".-k", label="small")
+panels[0].plot(large_epoch, large_history.val_loss, ".--", color="grey", label="large")
+panels[1].plot(epoch, curve, ".-k")
+panels[1].plot(large_epoch, large_curve, ".--", color="grey")
 panels[0].set(xlabel="epoch", ylabel="validation loss (z-score)", title="Normal beats")
 panels[0].set_ylim(0, None)
 panels[1].set(xlabel="epoch", ylabel="AUROC on the test", title="Anomalies")
@@ -1015,35 +1030,38 @@ run.show(
 )
 
 # %% [markdown]
-# The loss is a mean over *normal* beats. It knows nothing of anomalies. The AUROC depends on where the two meet: the
-# most unusual normal beats and the most inconspicuous anomalies. So we look at these ends.
+# The loss is a mean over *normal* beats, and most of these are usual ones. And the AUROC? One minus the AUROC is the
+# share of pairs in the wrong order: a normal beat above an anomaly. We count for each normal beat how many anomalies
+# score below it.
 
 # %%
-highest_normal = np.quantile(errors[~is_anomaly], 0.95)
-lowest_anomaly = np.quantile(errors[is_anomaly], 0.05)
-print(f"95 % of normal beats have less than  {highest_normal:.3f}")
-print(f" 5 % of the anomalies have less than {lowest_anomaly:.3f}")
-print(f"anomalies below the first: {np.mean(errors[is_anomaly] < highest_normal):.1%}")
+below_each = (anomaly_errors[None, :] < normal_errors[:, None]).mean(axis=1)
+print(f"mean share of anomalies below a normal beat: {below_each.mean():.4f}")
+print(f"one minus the AUROC:                         {1 - result.value:.4f}")
 
 # %% [markdown]
-# The same for both networks:
-
+# Which normal beats spoil the order? We take the 5 % with the largest error: their part in the wrong pairs, and their
+# part in the loss.
 
 # %%
-def tails(error):
-    """Return where normal beats end, where anomalies begin, and how many are mixed."""
-    highest_normal = np.quantile(error[~is_anomaly], 0.95)
-    lowest_anomaly = np.quantile(error[is_anomaly], 0.05)
-    return [
-        highest_normal,
-        lowest_anomaly,
-        np.mean(error[is_anomaly] < highest_normal),
-    ]
+most_unusual = np.argsort(normal_errors)[-round(0.05 * len(normal_errors)) :]
+part_in_wrong_pairs = below_each[most_unusual].sum() / below_each.sum()
+part_in_loss = normal_errors[most_unusual].sum() / normal_errors.sum()
 
+# %% tags=["hide-input"]
+show_text(
+    f"The {len(most_unusual)} most unusual of {len(normal_errors)} normal beats take "
+    f"part in **{part_in_wrong_pairs:.0%}** of the wrongly ordered pairs, but make up "
+    f"{part_in_loss:.0%} of the loss. "
+    + (
+        "So the loss can fall on all the usual beats, and the order hardly changes."
+        if part_in_wrong_pairs > 0.5
+        else "So the usual beats spoil the order too, and a lower loss may mend it."
+    )
+)
 
-tail_names = ["95 % of normals below", "5 % of anomalies below", "anomalies mixed in"]
-both = [tails(errors), tails(large_errors)]
-pd.DataFrame(both, index=["small", "large"], columns=tail_names).round(3)
+# %% [markdown]
+# How does the large network compare?
 
 # %%
 large_gain = auroc_gain(large_errors, errors)
@@ -1052,8 +1070,8 @@ lower = large_loss < loss
 
 # %% tags=["hide-input"]
 answer = {
-    "above": "found more",
-    "below": "found **less**",
+    "above": "went with a **higher** AUROC",
+    "below": "went with a **lower** AUROC",
     "not distinguishable from": "bought **nothing** that this test can show",
 }[in_words(large_gain)]
 show_text(
@@ -1062,13 +1080,12 @@ show_text(
     f"is {large_gain:+.4f}: {in_words(large_gain)} the small one's. It peaked at "
     f"{large_curve.max():.4f} in epoch {large_curve.argmax() + 1} of "
     f"{len(large_curve)} and ended at {large_curve[-1]:.4f}.\n\n"
-    f"So in this run the network with the {'lower' if lower else 'higher'} loss "
-    f"{answer}."
+    f"So in this run the {'lower' if lower else 'higher'} loss {answer}."
 )
 
 # %% [markdown]
-# Another seed may give another answer, and you can try it. What stays is the reason to doubt: the loss is measured on
-# normal beats, the detector lives on what the network *cannot* reconstruct. The two need not go together.
+# Another seed may give another answer; try it. What stays is the reason to doubt: the loss is a mean over normal beats,
+# the detector lives on what the network *cannot* reconstruct. The two need not go together.
 
 # %% [markdown]
 # ## How to choose hyperparameters when no anomaly may be looked at
@@ -1335,12 +1352,12 @@ if is_interactive():
 
 # %% tags=["hide-input"]
 show_text(
-    f"**1.** The threshold lets {false_alarm_rate:.1%} of normal beats raise an "
-    "alarm. Why isn't that a detector for a ward?\n\n"
-    "<details><summary>Answer</summary>\n\n"
-    f"Because beats are many: at 70 a minute that is {60 * 70 * false_alarm_rate:.0f} "
-    "false alarms an hour. Where anomalies are one in a hundred, only "
-    f"{precision_on_ward:.0%} of the alarms would be true.\n</details>"
+    f"**1.** The threshold lets {false_alarm_rate:.1%} of normal beats raise an alarm. "
+    "What does that mean on a ward?\n\n"
+    "<details><summary>Answer</summary>\n\nBeats are many: at 70 a minute that is "
+    f"{60 * 70 * false_alarm_rate:.0f} false alarms an hour. Where anomalies are one "
+    f"in a hundred beats, {precision_on_ward:.0%} of the alarms would be true.\n"
+    "</details>"
 )
 
 # %% tags=["hide-input"]
@@ -1386,7 +1403,7 @@ show_text(
 # %% [markdown]
 # ## What you learned
 #
-# - You *scored* beats with five baselines and saw how little room they leave.
+# - You *scored* beats with five baselines before any network, each figure with its interval.
 # - You *trained* an autoencoder on normal beats alone and *read* its two losses.
 # - You *chose* a threshold from validation normals, and saw the share of each class it flags with its interval.
 # - You *measured* how much a threshold that has seen the test flatters.
