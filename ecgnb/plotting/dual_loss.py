@@ -133,12 +133,13 @@ def plot_gains(gains: pd.DataFrame, *, titles: Mapping[str, str], xlabels: Mappi
     mixtures = list(dict.fromkeys(gains["mixture"]))
     figure, axes = plt.subplots(1, len(titles), figsize=(11, 3.4), sharey=True)
     for axis, (measure, title) in zip(axes, titles.items(), strict=True):
-        for row in gains[gains["measure"] == measure].itertuples():
+        part = gains[gains["measure"] == measure]
+        for row, each in zip(part.itertuples(), part["each"], strict=True):
             y = mixtures.index(row.mixture)
             axis.plot([row.gain_low, row.gain_high], [y, y], color="#444444", linewidth=4, alpha=0.35)
             axis.plot(row.gain, y, "o", color="#444444")
-            if len(row.each) > 1:
-                axis.plot(row.each, [y + 0.22] * len(row.each), "|", color=ALARM_COLOUR, markersize=9)
+            if len(each) > 1:
+                axis.plot(each, [y + 0.22] * len(each), "|", color=ALARM_COLOUR, markersize=9)
         axis.axvline(0, color="black", linewidth=0.8, linestyle=":")
         axis.set(title=title, xlabel=xlabels[measure])
         axis.locator_params(axis="x", nbins=5)
