@@ -1,4 +1,4 @@
-"""How the lessons read, in numbers: ``python tests/measures.py`` prints them, `test_measures` holds the bounds."""
+"""How lessons and package read, in numbers: `python tests/measures.py` prints them, test_measures.py holds the bounds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import jupytext
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+PACKAGE = NOTEBOOKS.parent / "ecgnb"
 HIDDEN = {"parameters", "hide-input", "hide-cell"}  # what the book folds away
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SHOWING = {"print", "display", "show_text", "show_source", "show_table"}  # a table, a sentence, a source
@@ -59,7 +60,7 @@ def names_bound(code: str) -> set[str]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             bound.add(node.name)
             return
-        if isinstance(node, ast.Lambda | COMPREHENSIONS | ast.Import | ast.ImportFrom):
+        if isinstance(node, (ast.Lambda, *COMPREHENSIONS, ast.Import, ast.ImportFrom)):
             return
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             bound.add(node.id)
@@ -106,9 +107,83 @@ def measure(path: Path) -> dict[str, float]:
     }
 
 
+def modules() -> dict[str, ast.Module]:
+    """Return the package's modules by their dotted names, parsed."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+def imports() -> dict[str, set[str]]:
+    """Return which modules of the package each module imports, anywhere in its code: late imports too."""
+    known = modules()
+    edges: dict[str, set[str]] = {name: set() for name in known}
+    for name, tree in known.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                wanted = [(alias.name, "") for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                wanted = [(node.module or "", alias.name) for alias in node.names]
+            else:
+                continue
+            for module, thing in wanted:
+                within = f"{module}.{thing}"
+                edges[name] |= {within} if within in known else {module} & known.keys()
+    return edges
+
+
+def between_rooms(edges: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Return which rooms, or modules beside them, each one imports."""
+
+    def room(name: str) -> str:
+        return ".".join(name.split(".")[:2])
+
+    found: dict[str, set[str]] = {room(name): set() for name in edges}
+    for name, wanted in edges.items():
+        found[room(name)] |= {room(other) for other in wanted} - {room(name)}
+    return found
+
+
+def circle(edges: dict[str, set[str]]) -> list[str]:
+    """Return one circle of imports, or an empty list."""
+    done: set[str] = set()
+
+    def follow(name: str, trail: list[str]) -> list[str]:
+        if name in trail:
+            return [*trail[trail.index(name) :], name]
+        if name in done:
+            return []
+        for other in sorted(edges[name]):
+            if found := follow(other, [*trail, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next((found for name in edges if (found := follow(name, []))), [])
+
+
+def longest_function() -> tuple[int, str]:
+    """Return the lines of the longest function, docstring aside, and its name."""
+    found = []
+    for module, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                first = node.body[0]
+                is_text = isinstance(first, ast.Expr) and isinstance(getattr(first, "value", None), ast.Constant)
+                text = (first.end_lineno or 0) - first.lineno + 1 if is_text and ast.get_docstring(node) else 0
+                found.append(((node.end_lineno or 0) - node.lineno + 1 - text, f"{module}.{node.name}"))
+    return max(found)
+
+
 if __name__ == "__main__":
     import pandas as pd
 
     chosen = sys.argv[1:] or ["0"]
     paths = [path for path in sorted(NOTEBOOKS.glob("[0-9]*.py")) if path.name.startswith(tuple(chosen))]
     print(pd.DataFrame({path.name[:2]: measure(path) for path in paths}).to_string())
+    n_lines, name = longest_function()
+    print(f"\nlongest function: {name}, {n_lines} lines, docstring aside")
+    print("circle of modules:", " > ".join(circle(imports())) or "none")
+    print("circle of rooms:", " > ".join(circle(between_rooms(imports()))) or "none")
