@@ -1,4 +1,4 @@
-"""How lessons and package read, in numbers: `python tests/measures.py` prints them, test_measures.py holds the bounds."""
+"""How lessons and package read, in numbers: `python tests/measures.py` prints them, test_measures.py holds bounds."""
 
 from __future__ import annotations
 
