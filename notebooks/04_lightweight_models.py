@@ -123,7 +123,7 @@ run = Run.start("04", globals(), beats)
 # %% [markdown]
 # ## The data
 #
-# We cut two seconds around each R peak. The beat stands in the middle, its neighbours beside it, so a network can see
+# We cut two seconds (`segment_seconds`) around each R peak. The beat stands in the middle, its neighbours beside it, so a network can see
 # whether a beat comes early.
 #
 # First the whole recording goes through a **zero-phase high-pass filter** of 0.5 Hz (run forward and backward, so that no
@@ -163,6 +163,10 @@ run.show(
     "standard deviation. On the real recordings N and SVEB have one narrow peak, "
     "VEB a lower one in a broad band, and Other repeats a peak and a deep trough.",
 )
+
+# %% [markdown]
+# What do you see? On the real recordings the band around VEB is broad: they look different from patient to patient. "Other" is
+# mostly paced beats, which come at an even pace, so the neighbours stand out as well.
 
 # %% [markdown]
 # ## Three ways to split
@@ -639,9 +643,8 @@ reuse = light["macs"] / light["parameters"]  # how often each parameter is used
 # %% tags=["hide-input"]
 told = (
     "Many microcontrollers have one megabyte of flash. It holds 250,000 parameters "
-    f"of four bytes: **{', '.join(light.index[fits]) or 'none of these'}** would fit"
+    f"of four bytes: **{', '.join(light.index[fits]) or 'none of these'}** would fit. "
 )
-told += f"; {', '.join(light.index[~fits])} would not. " if (~fits).any() else ". "
 told += (
     "The last column tells how often a beat uses each parameter: "
     f"{reuse.max():,.0f} times in {reuse.idxmax()}, {reuse.min():,.0f} times in "
@@ -897,14 +900,13 @@ best_change = ablation["median"].idxmax()
 told = f"By its median, **{best_change}** does best here. "
 if best_change != "as designed":
     told += (
-        "We leave the network as it was designed, and say so: these validation "
-        "patients have now been asked many times, and would flatter a network that "
-        "they chose. "
+        "We leave everything as it was set beforehand, and say so: these validation "
+        "beats have now been asked many times, and would flatter what they chose. "
     )
 if designed["median"] - designed["min"] > 0.2:
     told += (
-        "One training of the design failed, which drags its mean down. That is why the "
-        "median stands beside it."
+        "At least one training of the design failed, which drags the mean down. "
+        "That is why the median stands beside it."
     )
 show_text(told)
 
@@ -1112,7 +1114,7 @@ show_text(told)
 # %% [markdown]
 # ## More beats instead of more parameters
 #
-# Every network learned from the same beats. But a network that takes a moment for an epoch can learn from *all* beats there
+# Every network was given the same beats, or the same minutes. But a network that takes a moment for an epoch can learn from *all* beats there
 # are, and still be done sooner than the large ones. So give the smallest every training beat. (The idea came after a first
 # look at the test, and was tried on folds of the other patients before it was tested.)
 
@@ -1147,17 +1149,24 @@ told = (
     f"parameters and took {seconds['rival']:.0f} s on {n_beats[rival]:,} beats. "
     f"Difference: **{to_rival:+.3f}**. "
 )
-if to_rival.low > 0:
+if rival == small:
+    told = (
+        f"Only one network was compared, **{small}**. On {n_all:,} beats: **{on_all}**."
+    )
+elif to_rival.low > 0:
     told += "The interval excludes zero: the small one is ahead."
 elif to_rival.high < 0:
     told += "The interval excludes zero: the small one is behind."
 else:
     told += "The interval includes zero: this test can't tell the two apart."
-if class_limit:
-    told += f"\n\nTo itself on {n_beats[small]:,} beats: **{more_beats:+.3f}**. "
-    if more_beats.low * more_beats.high <= 0:
-        told += "That interval includes zero, too."
 show_text(told)
+
+# %% tags=["nbval-ignore-output", "hide-input"]
+if class_limit:
+    told = f"To itself on {n_beats[small]:,} beats: **{more_beats:+.3f}**. "
+    if more_beats.low * more_beats.high <= 0:
+        told += "Its interval includes zero."
+    show_text(told)
 
 # %% [markdown]
 # This compares ways to spend a minute, not architectures: the others would learn from more beats, too, if somebody waited. The
@@ -1246,7 +1255,7 @@ for name in leak_models:
     )
     if windows_bring.low <= 0 <= windows_bring.high:
         told += "The interval of the first includes zero. "
-    if patients_bring > max(windows_bring.value, 0):
+    if patients_bring > windows_bring.value > 0:
         told += "The larger part of the leak is the patient, not the window."
 show_text(told)
 
@@ -1417,7 +1426,7 @@ ask(
 #     steps_made = [int(value) for key, value in model.state_dict().items() if key.endswith("num_batches_tracked")]
 #     assert min(steps_made) > 0, f"by_width[{factor}] has never seen a batch: train it"
 #     checked[factor] = confusion(predict(model, x[val]) + correction, val)
-# assert np.size(width_gain) == 3, "width_gain needs three numbers: value, low, high"
+# assert np.asarray(width_gain).size == 3, "width_gain needs three numbers: value, low, high"
 # value, low, high = (float(number) for number in width_gain)
 # right = metrics.difference(checked[2.0], checked[0.5], macro_f1)
 # assert abs(value - right.value) < 0.002, (
@@ -1425,7 +1434,8 @@ ask(
 #     "validation or test beats? with prior correction?"
 # )
 # assert low <= value <= high, "low, value and high must be in order"
-# assert abs(low - right.low) < 0.06 and abs(high - right.high) < 0.06, "resample whole records, pair by pair, for the interval"
+# off, allowed = max(abs(low - right.low), abs(high - right.high)), max(0.005, 0.35 * (right.high - right.low))
+# assert off < allowed, f"over records the interval is {right:+.3f}: resample whole records, the same ones for both networks"
 # ```
 # </details>
 #
