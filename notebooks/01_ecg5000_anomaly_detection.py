@@ -756,6 +756,7 @@ show_text(
 detection_table = metrics.detection_by_class(flagged, class_name)
 detection_table = detection_table.reindex(list(beats.class_names))
 detection_table["median error"] = pd.Series(errors).groupby(class_name).median()
+anomaly_table = detection_table.drop("Normal")
 detection_table.round(3)
 
 # %% tags=["hide-input"]
@@ -771,7 +772,6 @@ run.show(
 )
 
 # %% tags=["hide-input"]
-anomaly_table = detection_table.drop("Normal")
 weakest = anomaly_table["share"].idxmin()
 closest = anomaly_table["median error"].idxmin()
 r_on_t = anomaly_table["beats"]["R-on-T PVC"] / anomaly_table["beats"].sum()
@@ -1041,18 +1041,18 @@ print(f"one minus the AUROC:                         {1 - result.value:.4f}")
 
 # %% [markdown]
 # Which normal beats spoil the order? We take the 5 % with the largest error: their part in the wrong pairs, and their
-# part in the loss.
+# part in the summed error.
 
 # %%
 most_unusual = np.argsort(normal_errors)[-round(0.05 * len(normal_errors)) :]
 part_in_wrong_pairs = below_each[most_unusual].sum() / below_each.sum()
-part_in_loss = normal_errors[most_unusual].sum() / normal_errors.sum()
+part_in_error = normal_errors[most_unusual].sum() / normal_errors.sum()
 
 # %% tags=["hide-input"]
 show_text(
     f"The {len(most_unusual)} most unusual of {len(normal_errors)} normal beats take "
     f"part in **{part_in_wrong_pairs:.0%}** of the wrongly ordered pairs, but make up "
-    f"{part_in_loss:.0%} of the loss. "
+    f"{part_in_error:.0%} of all normal beats' error, which is what the loss sums up. "
     + (
         "So the loss can fall on all the usual beats, and the order hardly changes."
         if part_in_wrong_pairs > 0.5
