@@ -51,13 +51,9 @@
 
 # %% tags=["parameters"]
 data: str = "auto"  # where the recordings come from {auto, real, synthetic}
-recording: str = (
-    ""  # path of a file of yours (.csv, .txt, .npy, WFDB); empty: a record of DS2
-)
+recording: str = ""  # your file (.csv, .txt, .npy, WFDB); empty: a record of DS2
 fs: float = 0.0  # sampling rate of your file in Hz; 0: as the file says [0, 2000]
-lead: str = (
-    ""  # lead or column of your file; empty: the first, or MLII where there is one
-)
+lead: str = ""  # lead or column of your file; empty: MLII, or the first one
 record: str = "200"  # the record of DS2 that is looked at
 test_records: list[str] = []  # records of DS2 to test on; none: all 22
 start_seconds: float = 0.0  # where the strip begins [0, 100000]
@@ -100,8 +96,8 @@ if record not in tested or not set(tested) <= set(datasets.DS2):
     )
 if unknown := set(detectors) - set(detection.DETECTORS):
     raise UsageError(
-        f"detectors: {', '.join(sorted(unknown))}; "
-        f"expected some of: {', '.join(detection.DETECTORS)}"
+        f"detectors: {', '.join(sorted(unknown))}; expected some of: "
+        f"{', '.join(detection.DETECTORS)}"
     )
 
 # %% [markdown]
@@ -292,9 +288,8 @@ total = counts["half of the highest"].sum(axis=0)
 base_se, base_ppv = metrics.sensitivity(total), metrics.positive_predictive_value(total)
 show_text(
     f"The one line misses **{1 - base_se:.0%}** of all beats; {1 - base_ppv:.1%} of "
-    "what "
-    "it reports is no beat. Read the other rows with a day in mind: a heart beats a "
-    "hundred thousand times, and half a percent of that is five hundred."
+    "what it reports is no beat. Read the other rows with a day in mind: a heart "
+    "beats a hundred thousand times, and half a percent of that is five hundred."
 )
 
 # %% [markdown]
@@ -353,8 +348,8 @@ run.show(
 )
 
 # %% [markdown]
-# What do you see? In the recorded run a broad T wave is nearly as tall as an R peak in the first panel, and a low hill in
-# the third. Narrow or wide, upright or not, each QRS complex is a high one.
+# What do you see? In the recorded run a broad T wave, nearly as tall as an R peak in the first panel, makes a low hill in
+# the third. Each QRS complex makes a high one, narrow or wide, upright or not.
 #
 # Since the recording lies before us as a whole, the threshold at each candidate depends on what comes before *and after*.
 # A pacemaker must decide at once; it couldn't do this.
@@ -455,8 +450,9 @@ run.show(
     ),
     "detection_errors",
     alt=f"Errors of each of {len(records)} records, one kind of dot a detector, on a "
-    f"scale that is logarithmic from ten on. Medians: {', '.join(medians)}. Ours makes "
-    f"its most, {errors_by['slope'].max()}, in record {errors_by['slope'].idxmax()}.",
+    f"scale that is logarithmic from ten on. Medians: {', '.join(medians)}. Ours "
+    f"makes its most, {errors_by['slope'].max()}, in record "
+    f"{errors_by['slope'].idxmax()}.",
 )
 
 # %% tags=["hide-input"]
@@ -652,10 +648,9 @@ kind = "gain" if change.value > 0 else "loss" if change.value < 0 else "change"
 show_text(
     f"Macro F1 over N, S and V: **{f1_annotated}** at annotated peaks, "
     f"**{f1_detected}** at detected ones. {accuracy_detected.value:.2%} of the "
-    "annotated "
-    "beats are detected and classified rightly. Against annotated peaks that is a "
-    f"{kind} of {abs(change.value):.2%}, with an interval from {change.low:+.2%} to "
-    f"{change.high:+.2%}, which {includes} zero."
+    "annotated beats are detected and classified rightly. Against annotated peaks "
+    f"that is a {kind} of {abs(change.value):.2%}, with an interval from "
+    f"{change.low:+.2%} to {change.high:+.2%}, which {includes} zero."
 )
 
 # %% tags=["hide-input"]
@@ -669,8 +664,8 @@ run.show(
         total, [*classes, "no beat"], [*classes, "no label"]
     ),
     "end_to_end",
-    alt="Confusion matrix with a sixth row for false positives and a sixth column for "
-    f"beats without a label. On the diagonal: {', '.join(shares)}. "
+    alt="Confusion matrix with a sixth row for false positives and a sixth column "
+    f"for beats without a label. On the diagonal: {', '.join(shares)}. "
     f"{total[:5, 5].sum():,} beats have no label, {total[5].sum():,} labels no beat.",
 )
 
@@ -794,9 +789,8 @@ same = "the same one" if touchy == moved else f"not the {moved} from above"
 told = (
     f"Record **{touchy}** ({same}) goes from {touched.min():.0%} to "
     f"{touched.max():.0%}; the median record changes by {spread.median():.1%}. The "
-    "median confidence of its beats is "
-    f"{by_record.loc[touchy, 'confidence']:.3f}; half of the records have more than "
-    f"{by_record['confidence'].median():.3f}. "
+    f"median confidence of its beats is {by_record.loc[touchy, 'confidence']:.3f}; "
+    f"half of the records have more than {by_record['confidence'].median():.3f}. "
 )
 if spread.max() > 0.1 and spread.max() > 5 * spread.median():
     told += (
@@ -811,8 +805,8 @@ of_all = counts["slope"].sum(axis=0)
 se, ppv = metrics.sensitivity(of_all), metrics.positive_predictive_value(of_all)
 s_shares = total[1] / max(1, total[1].sum())
 show_text(
-    f"Compare the two tasks. Our detector finds {se:.1%} of all beats. Of the S beats, "
-    f"{s_shares[1]:.0%} are labelled S and {s_shares[0]:.0%} N. "
+    f"Compare the two tasks. Our detector finds {se:.1%} of all beats. Of the S "
+    f"beats, {s_shares[1]:.0%} are labelled S and {s_shares[0]:.0%} N. "
     + (
         "Detection is nearly solved on such recordings; the classification of new "
         "patients is not."
@@ -906,8 +900,9 @@ run.show(
     figure,
     "abstention",
     alt=f"Accuracy over coverage: {accuracy_all:.1%} of all beats are right, and "
-    f"{accuracy_kept:.1%} of the {covered:.1%} with a confidence of {min_confidence:g} "
-    f"or more; {accuracy_of_kept[-1]:.1%} of the {coverage[-1]:.1%} with 0.99.",
+    f"{accuracy_kept:.1%} of the {covered:.1%} with a confidence of "
+    f"{min_confidence:g} or more; {accuracy_of_kept[-1]:.1%} of the "
+    f"{coverage[-1]:.1%} with 0.99.",
 )
 
 # %% tags=["hide-input"]
@@ -1073,15 +1068,14 @@ show_text(f"Macro F1 {'; '.join(told)}.")
 confident = share_after["confident"].map("{:.0%}".format)
 slower = suspected.loc["said to be 250 Hz"]
 show_text(
-    "With an inverted lead macro F1 is "
-    f"{f1_after['inverted lead'].value:.2f} instead of {plain:.2f}, and "
-    f"{confident['inverted lead']} of the beats still get a confidence of "
-    f"{min_confidence:g} or more, against {confident['as recorded']} as recorded. "
-    "Asked where the beats point, "
+    f"With an inverted lead macro F1 is {f1_after['inverted lead'].value:.2f} instead "
+    f"of {plain:.2f}, and {confident['inverted lead']} of the beats still get a "
+    f"confidence of {min_confidence:g} or more, against {confident['as recorded']} as "
+    "recorded. Asked where the beats point, "
     f"{suspected.loc['inverted lead', 'seem inverted']} of {len(records)} inverted "
-    f"recordings seem inverted, and {suspected.loc['as recorded', 'seem inverted']} of "
-    f"the same as they are. Said to be 250 Hz, {slower['seem inverted']} seem inverted "
-    f"and {slower['impossible rate']} have an impossible heart rate"
+    f"recordings seem inverted, and {suspected.loc['as recorded', 'seem inverted']} "
+    f"of the same as they are. Said to be 250 Hz, {slower['seem inverted']} seem "
+    f"inverted and {slower['impossible rate']} have an impossible heart rate"
     + (
         ": a rate that is wrong by a third makes a slow heart, and hearts may be slow."
         if slower["impossible rate"] < len(records) / 2
@@ -1206,9 +1200,9 @@ relabelled.sort_values("changed", ascending=False).head(5)
 n_changed = int(beat["changed"].sum())
 show_text(
     f"Scores agree within {gap:.0e} in ONNX. With int8, "
-    f"**{n_changed / len(beat):.2%}** "
-    f"of the beats get another label, and macro F1 changes by {int8_change.value:+.4f} "
-    f"({int8_change.low:+.4f} to {int8_change.high:+.4f})."
+    f"**{n_changed / len(beat):.2%}** of the beats get another label, and macro F1 "
+    f"changes by {int8_change.value:+.4f} ({int8_change.low:+.4f} to "
+    f"{int8_change.high:+.4f})."
 )
 
 # %% tags=["hide-input"]
@@ -1217,9 +1211,9 @@ if n_changed:
     most = relabelled["changed"].idxmax()
     row = relabelled.loc[most]
     told = (
-        f"{row['changed'] / n_changed:.0%} of these beats are record {most}'s: of them "
-        f"{row['right before']} were right before and {row['right after']} are right "
-        "now. "
+        f"{row['changed'] / n_changed:.0%} of these beats are record {most}'s: of "
+        f"them {row['right before']} were right before and {row['right after']} are "
+        "right now. "
     )
 show_text(
     told + "A coarser network hasn't learned anything, whatever the sign: where one "
@@ -1264,8 +1258,7 @@ smaller = speed_table["kB"].iloc[1] / speed_table["kB"].iloc[2]
 show_text(
     f"One beat: ONNX takes {speed['ONNX'][0] / speed['PyTorch'][0]:.0%} of PyTorch's "
     f"time. In batches, int8 labels {faster:.1f} times as many beats a second as "
-    "32-bit "
-    f"numbers do; its file is {smaller:.1f} times smaller."
+    f"32-bit numbers do; its file is {smaller:.1f} times smaller."
 )
 
 # %% [markdown]
@@ -1292,8 +1285,7 @@ assert (np.diff(of_hours.beats["r_sample"]) > 0).all()
 # %% tags=["hide-input", "nbval-ignore-output"]
 show_text(
     f"**{hours:g} h**, {len(of_hours.beats):,} beats: **{long_seconds:.1f} s**. Half "
-    "an "
-    f"hour of DS2 took {seconds_per_half_hour:.2f} s on average."
+    f"an hour of DS2 took {seconds_per_half_hour:.2f} s on average."
 )
 
 # %% [markdown]
@@ -1318,8 +1310,7 @@ show_text(
         "1. A heart beats 100,000 times a day. How many of these beats would our "
         "detector miss, at the sensitivity measured here?",
         f"{(1 - se) * 100_000:,.0f}, as the sensitivity is {se:.2%}. On a recorder "
-        "that "
-        "is worn on a bus it will be more.",
+        "that is worn on a bus it will be more.",
     )
 )
 show_text(
@@ -1334,20 +1325,19 @@ show_text(
 gained = f1_detected.value - f1_annotated.value
 show_text(
     FOLD.format(
-        f"3. Macro F1 at detected peaks minus at annotated ones is {gained:+.3f}. What "
-        "do you have to look at before you believe in a gain or a loss?",
+        f"3. Macro F1 at detected peaks minus at annotated ones is {gained:+.3f}. "
+        "What do you have to look at before you believe in a gain or a loss?",
         "At the interval of the paired difference, and at whose beats changed. Here "
-        "the "
-        f"accuracy changes by {change.low:+.2%} to {change.high:+.2%}, and most in one "
-        f"record, {moved}.",
+        f"the accuracy changes by {change.low:+.2%} to {change.high:+.2%}, and most "
+        f"in one record, {moved}.",
     )
 )
 show_text(
     FOLD.format(
         f"4. We abstain below {min_confidence:g}. Why do {overconfident:.0%} of the "
         "wrong labels stay?",
-        "The network gives them a confidence above that. A threshold removes only the "
-        "errors that the network knows of.",
+        "The network gives them a confidence above that. A threshold removes only "
+        "the errors that the network knows of.",
     )
 )
 
@@ -1357,8 +1347,7 @@ gone_wrong = int((beat["changed"] & beat["right before"]).sum())
 show_text(
     FOLD.format(
         f"5. With int8, {n_changed:,} of {len(beat):,} beats get another label. Why "
-        "not "
-        "look at the accuracy alone?",
+        "not look at the accuracy alone?",
         "In it, beats that become right and beats that become wrong cancel out. Here "
         f"{gone_right:,} of the changed beats are right now, and {gone_wrong:,} were "
         "right before.",
@@ -1548,12 +1537,11 @@ run.finish(
     dict(
         headline=f"R peaks of DS2 at 150 ms: sensitivity {se_by[detector]:.2%}, "
         f"positive predictive value {ppv_by[detector]:.2%}. Macro F1 over N, S and V "
-        "at "
-        f"annotated peaks {f1_annotated}, at detected ones {f1_detected}.",
+        f"at annotated peaks {f1_annotated}, at detected ones {f1_detected}.",
         sensitivity=se_by[detector],
         positive_predictive_value=ppv_by[detector],
         macro_f1_annotated_peaks=f1_annotated,
-        macro_f1_detected_peaks=f1_detected,
+        macro_f1_found_peaks=f1_detected,
         accuracy_change_by_detection=change,
         accuracy_of_all=accuracy_all,
         not_classified=1 - covered,

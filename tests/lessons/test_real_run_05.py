@@ -13,7 +13,7 @@ def test_lesson_05_on_some_recordings(real_mitdb, tmp_path):
     found = read_metrics(execute(find("05"), few, output_dir=tmp_path / "run"))["metrics"]
     assert found["sensitivity"] > 0.99 and found["positive_predictive_value"] > 0.985
     assert found["baselines"]["half of the highest"] < found["baselines"]["sleepecg"]
-    assert abs(found["macro_f1_detected_peaks"] - found["macro_f1_annotated_peaks"]) < 0.05
+    assert abs(found["macro_f1_found_peaks"] - found["macro_f1_annotated_peaks"]) < 0.05
     assert [found["suspected"][name]["seem inverted"] for name in ("as recorded", "inverted lead")] == [0, 5]
     assert found["int8_agreement"] > 0.97 and abs(found["int8_macro_f1_change"]) < 0.05
     assert found["accuracy_of_classified"] > found["accuracy_of_all"]
