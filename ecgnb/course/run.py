@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # `import ecgnb.course` takes no second; what draws or trains
     from matplotlib.figure import Figure
     from torch import nn
 
+    from ecgnb.course.told import Told
     from ecgnb.datasets.beats import Beats
 
 VERSIONS_OF = ("ecgnb", "torch", "numpy", "pandas", "scikit-learn")
@@ -54,6 +55,7 @@ class Run:
     def __init__(self, lesson: str, parameters: Mapping[str, Any], beats: Beats, output_dir: str = "") -> None:
         self.lesson = lesson
         self.parameters = dict(parameters)
+        self._told: Told | None = None
         self.beats = beats
         self.started = time.perf_counter()
         self.folder = Path(output_dir).expanduser().resolve() if output_dir else new_run_folder(lesson)
@@ -91,13 +93,16 @@ class Run:
             Where a parameter has no value yet, or as in `Run`.
         """
         from ecgnb.course.lessons import check_parameters, find, parameters
+        from ecgnb.course.told import Told
 
         found = find(lesson)
         known = parameters(found)
         if missing := [name for name in known if name not in namespace]:
             raise RunError(f"{', '.join(missing)} has no value: run the cell with the lesson's parameters first")
         values = check_parameters(found, {name: copy.deepcopy(namespace[name]) for name in known}, known)
-        return cls(found.number, values, beats, values.pop("output_dir", ""))
+        run = cls(found.number, values, beats, values.pop("output_dir", ""))
+        run._told = Told(found, known, namespace)
+        return run
 
     @property
     def is_synthetic(self) -> bool:
@@ -113,6 +118,7 @@ class Run:
 
         path = self.folder / "figures" / f"{name}.png"
         figure.savefig(path)
+        self._wrote(path.name)
         plt.close(figure)
         display(Image(path, alt=alt))
 
@@ -149,11 +155,13 @@ class Run:
                 raise UsageError(f"classes are {names}; expected names without a space")
             values["classes"] = " ".join(names)
         models.save(model, self.folder / file, **values | extra)
+        self._wrote(file)
 
     def save_predictions(self, file: str = "predictions.npz", /, **columns: ArrayLike) -> None:
         """Save arrays of equal length, one row a test beat, as ``predictions.npz`` unless told otherwise."""
         arrays: dict[str, Any] = {name: np.asarray(column) for name, column in columns.items()}
         np.savez_compressed(self.folder / file, **arrays)
+        self._wrote(file)
 
     def save_report(self, name: str, report: Mapping[str, Any]) -> None:
         """Save what was found of one model as ``reports/<name>.json``, with the data it was found on."""
@@ -161,6 +169,11 @@ class Run:
         (self.folder / "reports").mkdir(exist_ok=True)
         text = json.dumps(content, indent=2, default=_plain, allow_nan=False)
         write_atomically(self.folder / "reports" / f"{name}.json", text + "\n")
+        self._wrote(f"{name}.json")
+
+    def _wrote(self, file: str) -> None:
+        if self._told is not None:
+            self._told.wrote(file)
 
     def finish(self, metrics: Mapping[str, Any], *, train_seconds: float) -> dict[str, Any]:
         """Write SUMMARY.txt and then metrics.json, show the latter's content and return it.
@@ -174,9 +187,20 @@ class Run:
 
         Notes
         -----
+        The parameters in the file are those that the cells have used. A cell of a reader's own that the numbers rest on
+        is named in it under ``own_code``.
+
         In a headless run the file waits under another name until the executed notebook and its page are written too.
+
+        Raises
+        ------
+        RunError
+            Where the cells have used different values of a parameter, or were run in an order that leaves some of them
+            out of date; it says which sections to run again.
         """
-        beats = self.beats
+        beats, own = self.beats, list[str]()
+        if self._told is not None:
+            self.parameters, own = self._told.parameters(self.parameters)
         record = {
             "lesson": self.lesson,
             "parameters": self.parameters,
@@ -187,6 +211,8 @@ class Run:
             "versions": {"python": platform.python_version()} | {name: version(name) for name in VERSIONS_OF},
             "device": _device_name(),
         }
+        if own:
+            record["own_code"] = own
         record = json.loads(json.dumps(record, default=_plain, allow_nan=False))
         write_atomically(self.folder / "SUMMARY.txt", summary(record))
         text = json.dumps(record, indent=2)
