@@ -72,7 +72,7 @@ def plot_reliability(tables: Mapping[str, pd.DataFrame], *, least: int = 20) -> 
         below.plot(shown["confidence"], shown["beats"], marker, linestyle="-", color=colour)
     axis.set(ylabel="share that is right", title="Reliability diagram", xlim=(max(0, lowest - 0.05), 1.02))
     axis.set_ylim(max(0, lowest - 0.05), 1.02)
-    axis.legend(loc="upper left")
+    axis.legend(loc="lower right")
     below.set(xlabel="confidence, mean of the level", ylabel="beats", yscale="log")
     return figure
 
