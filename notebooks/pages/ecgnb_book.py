@@ -30,13 +30,12 @@ def write_pages(app: Sphinx) -> None:
         key=str.lower,
     )
     pages = {
-        "course.md": "\n".join(generated.course_map()).replace("](notebooks/", "](")
-        + "\n",
+        "course.md": course_cards(),
         "results.md": "# Results\n\nOf the recorded runs on real data; 95 % intervals in brackets.\n\n"
         + generated.results_text()
         + "\n## The networks of lesson 04 by what they cost\n\n"
         + "Choose a cost below the figure; point at a network for its interval.\n\n"
-        + raw(networks()),
+        + raw(networks(), "../../_static"),
         "parameters.md": "# Parameters\n\nWhat can be changed in each lesson, in its cell of parameters or by "
         "`ecgnb run NN -p name=value`. `ecgnb params NN` lists the same; ranges stand in square brackets, choices in "
         "braces.\n\n" + generated.parameters_text(),
@@ -50,6 +49,27 @@ def write_pages(app: Sphinx) -> None:
             or (folder / name).read_text(encoding="utf-8") != text
         ):
             (folder / name).write_text(text, encoding="utf-8")
+
+
+def course_cards() -> str:
+    """Return a card for each lesson: its figure, its title, what you will do, how long that takes."""
+    cards = []
+    for lesson in lessons():
+        prose = [
+            cell.source
+            for cell in jupytext.read(lesson.script).cells
+            if cell.cell_type == "markdown"
+        ]
+        alt = " ".join(re.search(r"!\[([^\]]*)\]", prose[0]).group(1).split())
+        task = re.search(r"\*\*You will\*\* (.+?)\n\n", "\n\n".join(prose), re.DOTALL)
+        few, many = generated.reading_minutes(jupytext.read(lesson.script))
+        cards.append(
+            f":::{{grid-item-card}} {lesson.number} · {lesson.title}\n:link: {lesson.name}\n:link-type: doc\n"
+            f":img-top: images/{lesson.number}_hero.png\n:img-alt: {alt}\n\n"
+            f"You {' '.join(task.group(1).split())}\n\n*"
+            f"{few} minutes to read, {many} with every line of code.*\n:::\n"
+        )
+    return "::::{grid} 1 1 2 2\n:gutter: 3\n\n" + "\n".join(cards) + "::::\n"
 
 
 def references(script: Path) -> list[str]:
@@ -185,12 +205,15 @@ def sweep(path: Path) -> str:
         "real data, patient-wise. In brackets the lowest and the highest seed.\n\n"
         + "\n".join(generated.markdown_table(rows))
         + "\n\n"
-        + raw(figure)
+        + raw(figure, "../_static")  # included by a page one folder up
     )
 
 
-def raw(figure: go.Figure) -> str:
-    """Return an interactive figure as a directive; the script it needs lies in the book, not on the network."""
+def raw(figure: go.Figure, static: str) -> str:
+    """Return an interactive figure as a directive; the script it needs lies in the book, not on the network.
+
+    `static` is the way from the page that shows it to the book's folder of scripts.
+    """
     figure.update_layout(
         template="plotly_white",
         height=460,
@@ -202,7 +225,7 @@ def raw(figure: go.Figure) -> str:
         include_plotlyjs=False,
         config={"displaylogo": False, "responsive": True},
     )
-    source = '<script src="../../_static/plotly.min.js"></script>\n'
+    source = f'<script src="{static}/plotly.min.js"></script>\n'
     return f"```{{raw}} html\n{source}{page}\n```\n"
 
 
@@ -236,8 +259,11 @@ class GlossaryLinks(SphinxPostTransform):
                 continue
             parts, rest = [], str(node)
             while wanted and (found := mention(wanted, rest)):
-                wanted.remove(found[1])
-                page, label = known[found[1]]
+                term = next(
+                    t for t in wanted if found["term"].lower().endswith(t.lower())
+                )
+                wanted.remove(term)
+                page, label = known[term]
                 uri = (
                     self.app.builder.get_relative_uri(self.env.docname, page)
                     + "#"
@@ -252,9 +278,22 @@ class GlossaryLinks(SphinxPostTransform):
                 node.parent.replace(node, [*parts, nodes.Text(rest)])
 
 
+NOUN_ONLY = {"lead"}  # also verbs: a link needs an article or the like before the word
+DETERMINER = r"\b(?:an?|the|one|two|each|every|this|that|its|your|which|another) "
+
+
 def mention(terms: list[str], text: str) -> re.Match[str] | None:
-    """Return the first place where one of the terms, or its plural, stands."""
-    return re.search(r"\b(" + "|".join(map(re.escape, terms)) + r")s?\b", text)
+    """Return the first place where one of the terms, its plural, or either with a capital stands."""
+    ways = []
+    for term in terms:
+        start, rest = re.escape(term[0]), re.escape(term[1:])
+        either = (
+            f"[{start.lower()}{start.upper()}]{rest}"
+            if term[0].isalpha()
+            else start + rest
+        )
+        ways.append(DETERMINER + either if term in NOUN_ONLY else either)
+    return re.search(r"\b(?P<term>" + "|".join(ways) + r")s?\b", text)
 
 
 def in_running_text(node: nodes.Node) -> bool:
