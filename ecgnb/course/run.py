@@ -218,7 +218,11 @@ class Run:
         text = json.dumps(record, indent=2)
         name = PENDING_NAME if os.environ.get(PENDING) else "metrics.json"
         write_atomically(self.folder / name, text + "\n")
-        display({"application/json": record, "text/plain": text}, raw=True)
+        page = (
+            f"<pre>{html.escape(summary(record))}</pre>\n"
+            f"<details><summary>metrics.json, all of it</summary><pre>{html.escape(text)}</pre></details>"
+        )
+        display({"application/json": record, "text/html": page, "text/plain": text}, raw=True)
         return record
 
 
