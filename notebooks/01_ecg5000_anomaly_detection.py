@@ -44,7 +44,7 @@
 # > For learning and research, not for diagnosis.
 #
 # The next cell holds what you may want to change. Papermill and `ecgnb run 01 -p epochs=30` set the same names. After a
-# change, run Setup and everything below it again: the record at the end holds the values that Setup has seen.
+# change, run Setup and everything below it again. The last cell refuses to record a mixture, and says what to run.
 
 # %% tags=["parameters"]
 data: str = "auto"  # where the beats come from {auto, real, synthetic}

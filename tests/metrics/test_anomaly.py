@@ -103,6 +103,15 @@ def test_bootstrap_intervals():
     assert f"{found:.2f}" == f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
+def test_balanced_accuracy_with_its_interval():
+    rng = np.random.default_rng(0)
+    normal, anomalous = rng.normal(0, 1, 300), rng.normal(2, 1, 100)
+    found = metrics.estimate_balanced_accuracy(normal, anomalous, 1.0)
+    assert found.value == metrics.balanced_accuracy(normal, anomalous, 1.0)
+    assert found.low < found.value < found.high < found.low + 0.12
+    assert metrics.estimate_balanced_accuracy(normal, anomalous, -99) == (0.5, 0.5, 0.5), "all flagged, all alike"
+
+
 def test_auprc_of_chance_is_the_share_of_anomalies():
     rng = np.random.default_rng(0)
     assert metrics.auprc(rng.normal(size=500), rng.normal(size=1500)) == pytest.approx(0.75, abs=0.03)
