@@ -91,7 +91,7 @@ def plot_measure_by_class(tables: Mapping[str, pd.DataFrame], measure: str, *, y
             if np.isfinite(value):
                 top = high if np.isfinite(high) else value
                 axis.annotate(
-                    f"{value:.2f}", (x, top), xytext=(0, 4), textcoords="offset points", fontsize=8, ha="center"
+                    f"{value:.2f}", (x, top), xytext=(0, 6), textcoords="offset points", fontsize=8, ha="center"
                 )
         axis.plot([], [], marker, color="black", linestyle="none", label=label)
     axis.set_xticks(range(len(names)), names)
