@@ -224,7 +224,7 @@ slow = resample_poly(wave, 25, 72, padtype="line")  # 360 Hz * 25 / 72 = 125 Hz
 peak = round(record.r_sample[10] * 25 / 72)  # R peak of the eleventh beat
 window = slow[peak - 75 : peak + 112]
 print(
-    len(wave), "samples at 360 Hz,", len(slow), "at 125 Hz;", len(window), "in a beat"
+    f"{len(wave):,} samples at 360 Hz, {len(slow):,} at 125 Hz; a beat: {len(window)}"
 )
 
 # %% tags=["hide-input"]
@@ -254,9 +254,7 @@ for sample in record.r_sample:
         dropped += 1
     else:
         windows.append(slow[peak - 75 : peak + 112])
-print(
-    len(windows), "beats cut,", dropped, "dropped,", len(record.r_sample), "annotated"
-)
+print(f"{len(windows)} of {len(record.r_sample)} beats cut, {dropped} dropped")
 
 # %% [markdown]
 # `load_mitdb` did the same with all 48 records. Does it agree with us, and is every beat
@@ -345,7 +343,10 @@ if beat_wise is None:  # the pre-cut files bring their own
 
 # %%
 patient_wise = datasets.ds1_ds2_split(beats)
-show_source(datasets.ds1_ds2_split)
+trained_on = np.unique(beats.record[patient_wise.train])
+print("to train on:", *trained_on)
+print("to test on: ", *np.unique(beats.record[patient_wise.test]))
+assert set(datasets.DS1) - set(trained_on) == {"201"}
 
 # %% [markdown]
 # **Mixed patients**, the control: shuffle the beats of DS1 and DS2 together, train on as
@@ -491,14 +492,11 @@ for trial in range(1000):
 low, high = np.percentile(accuracies, [2.5, 97.5])
 
 # %%
-single = metrics.share(
-    int(found.sum()), int(total.sum())
-)  # as if beats were independent
-ratio = (high - low) / (single.high - single.low)
+# As if each beat were an independent witness:
+single = metrics.share(int(found.sum()), int(total.sum()))
 print(f"over records      {low:.3f} to {high:.3f}")
-print(
-    f"over single beats {single.low:.3f} to {single.high:.3f}; widths 1 to {ratio:.1f}"
-)
+print(f"over single beats {single.low:.3f} to {single.high:.3f}")
+print(f"the first is {(high - low) / (single.high - single.low):.1f} times as wide")
 
 # %% tags=["hide-input"]
 figure, axis = plt.subplots(figsize=(7, 2.6))
@@ -568,8 +566,9 @@ metrics.table(baselines, **measures)
 # %% [markdown]
 # Note that the majority class alone has an accuracy that would look fine in an abstract.
 #
-# Now the S columns. For new patients, timing finds hardly any S beat, although S beats
-# are early. Why? First: what *are* the early beats of the training patients?
+# Now the S columns. In the real data, timing finds hardly any S beat of new patients,
+# although S beats are early. Why? First: what *are* the early beats of the training
+# patients?
 
 # %%
 early = ds1.rr[:, 3] < 0.85  # shorter than 85 % of the mean of the last eight
@@ -1332,12 +1331,16 @@ show_text(
 # %% [markdown]
 # ## Stacking: add the patient's own rhythm
 #
-# Two things are cheap: the **timing** of the beat, and its **template correlation**: how
-# alike its QRS complex is to the mean of this patient's beats so far. Both need the R
-# peaks and one further beat.
+# Timing alone can rank S beats above N beats, as you saw, but it confuses S with V. The
+# network knows V by its shape. Can the two help each other? A second, small model reads
+# what the network says, its five log-probabilities, and beside them two cheap things:
 #
-# A second, small model reads them beside the network's five log-probabilities. This is
-# **stacking** (Wolpert 1992). First the correlation, by hand, for one record:
+# - the **timing** of the beat,
+# - its **template correlation**: how alike its QRS complex is to the mean of this
+#   patient's beats so far.
+#
+# This is **stacking** (Wolpert 1992). It needs the R peaks and one further beat. First the
+# correlation, by hand, for one record:
 
 # %%
 here = ds1.record == "208"
