@@ -1102,7 +1102,7 @@ told = f"On top in a thousand resampled tests: {said}. "
 if on_top.iloc[0] < 0.9:
     told += (
         f"So the order at the top isn't settled by {len(by_record)} records: with "
-        "other patients the front would run through other networks."
+        "other patients the front could run through other networks."
     )
 show_text(told)
 
@@ -1114,9 +1114,9 @@ show_text(told)
 # %% [markdown]
 # ## More beats instead of more parameters
 #
-# Every network was given the same beats, or the same minutes. But a network that takes a moment for an epoch can learn from *all* beats there
-# are, and still be done sooner than the large ones. So give the smallest every training beat. (The idea came after a first
-# look at the test, and was tried on folds of the other patients before it was tested.)
+# Every network was given the same beats, or the same minutes. But a network that takes a moment for an epoch can learn from
+# *all* beats there are, and still be done sooner than the large ones. So give the smallest every training beat. (The idea came
+# after a first look at the test, and was tried on folds of the other patients before it was tested.)
 
 # %% tags=["nbval-ignore-output"]
 small = min(compared, key=lambda name: costs[name]["parameters"])
