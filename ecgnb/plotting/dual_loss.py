@@ -120,17 +120,20 @@ def plot_latent_maps(maps: Mapping[str, ArrayLike], class_name: ArrayLike, recor
     return figure
 
 
-def plot_gains(gains: pd.DataFrame, *, titles: Mapping[str, str], xlabels: Mapping[str, str]) -> Figure:
+def plot_gains(
+    gains: pd.DataFrame, *, mixtures: Sequence[str], titles: Mapping[str, str], xlabels: Mapping[str, str]
+) -> Figure:
     """Draw what each mixture of losses gains, one panel a measure: point, interval over records, one tick a training.
 
     Parameters
     ----------
     gains : DataFrame
         One row a mixture and measure: mixture, measure, gain, gain_low, gain_high, each (a list, one gain a training).
+    mixtures : sequence of str
+        From top to bottom.
     titles, xlabels : mapping of str to str
         By measure, in the order of the panels.
     """
-    mixtures = list(dict.fromkeys(gains["mixture"]))
     figure, axes = plt.subplots(1, len(titles), figsize=(11, 3.4), sharey=True)
     for axis, (measure, title) in zip(axes, titles.items(), strict=True):
         part = gains[gains["measure"] == measure]

@@ -64,17 +64,14 @@ def test_what_it_says_of_the_error_as_a_detector(profile):
 def test_what_it_says_of_the_ablation(profile):
     ablation = list(recorded(profile)["ablation"].values())  # from reconstruction only to classification only
     mixed, default = ablation[1:-1], profile == "default"
-    assert all(np.sign(row["head_gain"]) == (1 if default else -1) for row in mixed), "above here, below there"
     assert all(low < 0 < high for low, high in (row["head_gain_interval"] for row in mixed)), "none excludes zero"
     assert all(row["error_gain_interval"][0] > 0 for row in mixed[1:]), "reconstruction pays, at 1 : 1 and 1 : 10"
     low, high = mixed[0]["error_gain_interval"]
     assert high < 0 if default else low < 0 < high, "10 : 1: by the rule a gain in the one run, level in the other"
-    probes = [row["probe_gain_interval"] for row in ablation[:-1]]
-    assert {np.sign(low) for low, high in probes if low * high > 0} == {1 if default else -1}, "of two signs"
+    low, high = mixed[2]["probe_gain_interval"]
+    assert low > 0 if default else high < 0, "1 : 10: the probe gains in the one run and loses in the other"
     low, high = ablation[0]["probe_gain_interval"]
-    assert low < 0 < high and np.sign(ablation[0]["probe_gain"]) == (1 if default else -1)
-    values = [row[name] for row in ablation for name in ("head", "probe") if name in row]
-    assert not default or max(values) == ablation[0]["probe"], "the probe on reconstruction only is the highest"
+    assert low < 0 < high, "the probe on reconstruction only is not told from that on classification only"
 
 
 @pytest.mark.parametrize("profile", ["default", "full"])
@@ -184,7 +181,7 @@ def test_figures_of_its_own():
         [["a", "head", 0.1, -0.1, 0.2, [0.0, 0.2]], ["b", "head", 0.2, 0.1, 0.3, [0.2]]],
         columns=["mixture", "measure", "gain", "gain_low", "gain_high", "each"],
     )
-    labels = dict(titles={"head": "Head", "error": "Error"}, xlabels={"head": "x", "error": "y"})
+    labels = dict(mixtures=["a", "b"], titles={"head": "Head", "error": "Error"}, xlabels={"head": "x", "error": "y"})
     red = []
     for part in (gains, gains[gains["mixture"] == "b"]):
         lines = dual_loss.plot_gains(part, **labels).axes[0].lines
