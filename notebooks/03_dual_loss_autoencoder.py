@@ -1794,7 +1794,9 @@ headline = (
 of_networks = {
     "headline": headline,
     "splits": splits,
-    "beat_wise_accuracy": splits["beat-wise"]["accuracy"],
+    "beat_wise_accuracy": metrics.estimate(
+        split_matrices["beat-wise"], metrics.accuracy
+    ),
     "beat_wise_reconstruction_mse": split_mse["beat-wise"],
     "reconstruction_mse_z": mean_error(test, tested.error),
     "pca_reconstruction_mse": pca_mse_mv,
