@@ -754,7 +754,8 @@ show_text(
 # %% [markdown]
 # In both recorded runs the accuracy is *below* that of "always N". So a headline "accuracy
 # of 0.85" would sell a classifier that is wrong more often than one that never looks at the
-# beat. And the interval of its macro F1, minus that of the linear baseline, includes zero.
+# beat. And in the recorded default run the macro F1 can't be told from that of the linear
+# baseline: the interval of the difference includes zero.
 
 # %% tags=["hide-input"]
 total = tested.matrices.sum(axis=0)
