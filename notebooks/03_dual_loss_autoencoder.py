@@ -831,10 +831,10 @@ show_text(
 )
 
 # %% [markdown]
-# Around 1 means that new beats are as easy as known ones. In the recorded runs, on unseen
-# patients, the network's error is several times as large; reconstruction has to generalise
-# just as classification has. PCA suffers less: smooth curves are built from the same few
-# waves in everybody.
+# Around 1 means that the test beats are as easy as the validation beats. In the recorded
+# default run, on unseen patients, the network's error is several times as large:
+# reconstruction has to generalise just as classification has. PCA suffers less: smooth curves
+# are built from the same few waves in everybody.
 #
 # ### The beats and their reconstructions
 #
@@ -909,13 +909,13 @@ run.show(
 )
 
 # %% [markdown]
-# Whose beats are the islands? For each class: the record that most of its beats shown above
-# are from.
+# Whose beats are the islands? For each class: the record that has the largest share of its
+# beats shown above.
 
 # %%
 by_record = pd.crosstab(shown_class, shown_record, normalize="index")
 islands = pd.DataFrame(
-    {"mostly from record": by_record.idxmax(axis=1), "share": by_record.max(axis=1)}
+    {"largest part": by_record.idxmax(axis=1), "share": by_record.max(axis=1)}
 )
 islands.rename_axis("class").round(2)
 
