@@ -172,19 +172,30 @@ class _Reader(ast.NodeVisitor):
         """Keep what the assigned names stand for: a function in a variable is still a function."""
         if not self.top:
             return
-        called = {id(node.func) for node in ast.walk(value) if isinstance(node, ast.Call)}
-        held = Function()
-        for node in ast.walk(value):
-            if isinstance(node, ast.Lambda):
-                held.reads |= self._function(node).reads
-            elif isinstance(node, ast.Name):
-                function = self.known.functions.get(node.id)
-                if function and (function.is_class or id(node) not in called):
-                    held.reads.add(node.id)
+        held = Function(self._held(value))
         names = {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
         for name in names & self.flow.binds:
             reads = held.reads - {name}
             self.keep(name, Function(reads) if reads else None, _is_plain(value))
+
+    def _held(self, value: ast.expr | None) -> set[str]:
+        """Return what is read by calling what an expression is or holds; the result of a call holds no function."""
+        if isinstance(value, ast.Lambda):
+            return self._function(value).reads
+        if isinstance(value, ast.Name):
+            return {value.id} & set(self.known.functions)
+        if isinstance(value, ast.Call):
+            name = getattr(value.func, "id", getattr(value.func, "attr", ""))
+            if name == "partial":
+                return set().union(*map(self._held, value.args))
+            return {name} if name in self.known.functions and self.known.functions[name].is_class else set()
+        if isinstance(value, ast.DictComp | ast.ListComp):
+            return self._held(value.value if isinstance(value, ast.DictComp) else value.elt)
+        if isinstance(value, ast.Dict):
+            return set().union(*map(self._held, value.values))
+        if isinstance(value, ast.List | ast.Tuple | ast.Set):
+            return set().union(*map(self._held, value.elts))
+        return self._held(value.body) | self._held(value.orelse) if isinstance(value, ast.IfExp) else set()
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         self.visit(node.value)

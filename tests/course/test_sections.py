@@ -106,6 +106,7 @@ def test_lines_are_put_in_once():
         ("if a:\n    b = 1\nprint(b)", "a b", "", {}),
         ("if a:\n    b = 1\nelse:\n    b = 2\nprint(b)", "a", "b", {}),
         ("x = [a for a in b if c]\nf = lambda a: a + d\ng = f\ny = g(1)", "b c d", "x f g y", {}),
+        ("def f():\n    kept.append(a)\nh = run(f)\nprint(h)", "run a", "f h", {"kept": False}),
         ("class A(B):\n    p = q\n    def f(self):\n        return p + r\nA()", "B q r p", "A", {}),
         ("with a as b:\n    pass\ntry:\n    c = b\nexcept E as fault:\n    print(fault)", "a E", "b c", {}),
         ("import numpy as np\nfrom a.b import c\nnp.random.shuffle(x)", "x", "np c", {}),
@@ -124,9 +125,12 @@ def test_a_function_of_an_earlier_cell_is_followed():
     flow("import numpy as np\nSIZE = 3, -1\ndef f():\n    return g()\ndef g(x=SIZE):\n    return late\n", known)
     assert known.constants == {"np", "SIZE", "f", "g"}
     assert flow("late = [1]\nf()", known) == Flow({"f", "g"}, {"late"})
+    flow("held = {'f': f}\nresult = run(f)", known)
+    assert "late" in flow("held['f']()", known).reads and "late" not in flow("print(result)", known).reads
     assert flow("f()", known).reads == {"f", "g", "late"}
     flow("f = 3\ndef g(x=late):\n    return x", known)
-    assert known.constants == {"np", "SIZE", "f"} and known.functions == {"g": Function({*()}, {}, ("x",))}
+    assert known.constants == {"np", "SIZE", "f"} and known.functions["g"] == Function(parameters=("x",))
+    assert "f" not in known.functions
 
 
 @each_lesson
