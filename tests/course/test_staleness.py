@@ -9,9 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from ecgnb.course.execute import execute
-from ecgnb.course.folders import read_metrics
-from ecgnb.course.lessons import find, lessons, parameters
+from ecgnb.course.lessons import lessons, parameters
 from ecgnb.course.run import Run
 from ecgnb.course.sections import HEADING
 from ecgnb.course.staleness import Cell, settled
@@ -354,12 +352,6 @@ def test_in_a_notebook_of_exercises(reader):
     (reader.folder / "profiles" / "smoke.yaml").write_text("'90': {epochs: 2}")
     reader.type("from ecgnb.course.exercises import prepare\nprepare('90', globals(), profile='smoke')")
     assert reader.shell.user_ns["record"]["parameters"]["epochs"] == 2
-
-
-def test_a_headless_run_is_as_it_was(reader):
-    folder = execute(find("90"), {"epochs": 2}, output_dir=reader.folder / "headless")
-    record = read_metrics(folder)
-    assert record["parameters"]["epochs"] == 2 and "own_code" not in record
 
 
 def test_without_a_kernel_start_and_finish_are_compared(tmp_path, monkeypatch, synthetic_beats):
