@@ -4,15 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two torch processes with default threads spin against each other, so the tests give each one thread.
 ONE_THREAD := OMP_NUM_THREADS=1
+# Tests in the order of tests/conftest.py; those that share a lesson's run, a book or a server go to one worker.
+PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test lab app book notebooks full weights readme screenshot bench lint constraints clean
+.PHONY: run test test-fast lab app book notebooks full weights readme screenshot bench lint constraints clean
 
 run: $(VENV)/.notebooks  ## execute lesson 01, or that of LESSON=02
 	$(BIN)/ecgnb run $(or $(LESSON),01)
 
-test: lint  ## everything CI checks
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: lint  ## everything CI checks: ten minutes on two cores
+	$(PYTEST)
+
+test-fast: $(VENV)/.test  ## for daily work, within two minutes: no lesson is executed, no browser opened
+	$(PYTEST) -m "not slow"
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

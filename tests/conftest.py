@@ -19,7 +19,7 @@ from pathlib import Path
 
 import jupytext
 import pytest
-from IPython.utils.capture import capture_output
+from shown import Shown
 
 from ecgnb.cli import main
 from ecgnb.course.execute import execute
@@ -61,9 +61,48 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ["ECGNB_HEADLESS"] = "1"
 
 
+LONGEST = (
+    "lessons",
+    "real",
+    "smoke_runs",
+    "book",
+    "lab",
+    "sweeps",
+    "app_browser",
+)  # what takes minutes, and is started before the rest
+OF_A_LESSON = {"smoke", "smoke_namespace", "section_faults"}  # fixtures that execute a lesson
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Start the minutes-long runs first, so that no worker idles while the last one goes on alone."""
-    items.sort(key=lambda item: not item.path.name.startswith(("test_real_run", "test_notebooks")))
+    """Mark as slow what executes a lesson; keep together what shares a run; start the longest, end with the short.
+
+    Without that a worker idles while the other one executes the last lesson alone.
+    """
+    ranks = {}
+    for item in items:
+        kind, group = kind_of(item)
+        if kind in ("lessons", "real"):
+            item.add_marker("slow")
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+        ranks[item] = (LONGEST.index(kind) if kind in LONGEST else len(LONGEST), kind, group)
+    items.sort(key=ranks.__getitem__)
+
+
+def kind_of(item):
+    """Return what a test belongs to, and the group that one worker runs; "" for a test that shares nothing dear."""
+    name = item.path.stem.removeprefix("test_")
+    if name.startswith("real_run"):
+        return "real", ""
+    if OF_A_LESSON & set(item.fixturenames):
+        number = re.search(r"lesson_(\d\d)", name)
+        given = getattr(item, "callspec", None)
+        number = number.group(1) if number else next(iter(given.params.values())).number
+        return "lessons", f"lesson {number}"
+    if name in ("sweeps", "smoke_runs") and item.get_closest_marker("slow"):
+        return name, ""
+    return name, name
 
 
 def real(dataset):
@@ -147,28 +186,28 @@ def run_by_sections(lesson, folder):
 
     found = sections(jupytext.read(lesson.script))
     values = check_parameters(lesson, profile_parameters(lesson, "smoke"))
-    namespace, versions, faults = {"__name__": "__main__"}, {"__name__": {"": "__main__"}}, {}
+    namespace, versions, faults, shown = {"__name__": "__main__"}, {"__name__": {"": "__main__"}}, {}, Shown()
     n_threads, random_state = torch.get_num_threads(), torch.get_rng_state()
     plt.switch_backend("agg")
 
     def run(section, seen):
         """Run a section's cells where nothing is but what the seen sections have left; note what it leaves."""
-        shown = {name: [left[heading] for heading in left if heading in seen] for name, left in versions.items()}
-        shown = {name: copied(left[-1]) for name, left in shown.items() if left}
+        given = {name: [left[heading] for heading in left if heading in seen] for name, left in versions.items()}
+        given = {name: copied(left[-1]) for name, left in given.items() if left}
         namespace.clear()
-        namespace.update(shown)
-        before = {name: copied(value) for name, value in shown.items()}
+        namespace.update(given)
+        before = {name: copied(value) for name, value in given.items()}
         for code in section.code:
-            with capture_output():
-                exec(compile(code, f"<lesson {lesson.number}, {section.heading or 'head'}>", "exec"), namespace)
+            shown.run(code, f"<lesson {lesson.number}, {section.heading or 'head'}>", namespace)
             if not section.heading:
                 namespace.update(values)
         for name, value in namespace.items():
-            if name not in shown or value is not shown[name] or not same_items(value, before[name]):
+            if name not in given or value is not given[name] or not same_items(value, before[name]):
                 versions.setdefault(name, {})[section.heading] = copied(value)
 
     try:
         with pytest.MonkeyPatch.context() as patch, plt.rc_context(), warnings.catch_warnings():
+            plt.rcdefaults()
             warnings.simplefilter("default")
             patch.setenv("ECGNB_RUNS_DIR", str(folder))
             patch.chdir(folder)
@@ -179,6 +218,7 @@ def run_by_sections(lesson, folder):
                     faults[section.heading] = f"{type(fault).__name__}: {fault}"
                     run(section, [other.heading for other in found])
         namespace.update({name: list(left.values())[-1] for name, left in versions.items()})
+        (folder / "shown.json").write_text(json.dumps(shown.by_cell))
         return namespace, faults
     finally:
         plt.close("all")

@@ -192,10 +192,11 @@ def test_a_file_too_large(monkeypatch):
     assert serve.SETTINGS["server.maxUploadSize"] == "512", "and Streamlit refuses it before that"
 
 
-def saved(tmp_path):
-    recipe = load_classifier().recipe.to_values() | {"classes": "N S V F Q"}
+def saved(tmp_path, **values):
+    """Return the content of a model file with these values beside the weights; none: what `load_classifier` needs."""
+    values = values or load_classifier().recipe.to_values() | {"classes": "N S V F Q"}
     network = models.create("cnn_lstm", n_samples=187, n_classes=5)
-    models.save(network, tmp_path / "m.pth", **recipe)
+    models.save(network, tmp_path / "m.pth", **values)
     return (tmp_path / "m.pth").read_bytes()
 
 

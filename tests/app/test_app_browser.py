@@ -12,6 +12,8 @@ from playwright.sync_api import expect
 from ecgnb.app import serve
 from ecgnb.datasets import load_records
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):

@@ -1,9 +1,12 @@
 """Exercises: made from the lessons, a blank answer fails with a word of help, a right one passes, a wrong one fails."""
 
+import os
+import subprocess
+import sys
+
 import nbformat
 import papermill
 import pytest
-from nbclient import NotebookClient
 
 from ecgnb.course.exercises import NotSolvedError, answered, exercises, notebook, path, prepare, update
 from ecgnb.course.lessons import Lesson, lessons
@@ -44,28 +47,40 @@ def test_a_blank_answer_is_told_from_others():
         answered(strict=..., fine=1, own=...)
 
 
-def test_the_blank_form_fails_at_each_check_and_the_solved_form_at_none(tmp_path, monkeypatch):
-    """Lesson 01's, as a student runs it: blank, then solved, then wrong. (Those of all lessons: test_notebooks.)"""
-    monkeypatch.setenv("ECGNB_RUNS_DIR", str(tmp_path))
-    made = nbformat.read(path(lessons()[0]), as_version=4)
-    made.cells[1].source = 'profile = "smoke"'
-    made.cells += notebook(lessons()[0], solved=True).cells[3:]
-    blunder = "strict = val_errors.max()\nsquared = squared.mean()\nown = own[:1]"
-    checks = [exercise.checking for exercise in exercises(lessons()[0])]
-    made.cells += map(nbformat.v4.new_code_cell, [blunder, *checks])
-    client = NotebookClient(made, timeout=300, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}})
-    client.execute()
-    outputs = [output for cell in made.cells for output in cell.get("outputs", [])]
-    errors = [f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error"]
-    assert [error.partition(" a value")[0] for error in errors[:3]] == [
-        f"NotSolvedError: not solved yet: give {name}" for name in ("strict and pays", "squared and better", "own")
-    ]
-    assert len(errors) == 6, errors
-    assert errors[3].startswith("AssertionError: 0 of") and "validation normals lie above strict" in errors[3]
-    assert errors[4].startswith("AssertionError: one score a beat is")
-    assert errors[5].startswith("AssertionError: own must return what it was given")
-    assert sum("right" in output.get("text", "") for output in outputs) == 3
-    assert "SYNTHETIC DATA" in str(made.cells[2].outputs)
+def expecting(cell, **output):
+    """Return a check's cell with the output that nbval shall find when it runs it."""
+    cell.outputs = [nbformat.v4.new_output(**output)]
+    cell.metadata["tags"] = ["raises-exception"] if output["output_type"] == "error" else []
+    return cell
+
+
+@pytest.mark.slow
+def test_a_student_runs_the_notebook_of_lesson_01(tmp_path):
+    """Blank and then solved, in a kernel, under nbval; in this process all lessons' are: test_smoke_runs."""
+    lesson, cell = lessons()[0], nbformat.v4.new_code_cell
+    preparing = notebook(lesson).cells[2].source.replace("profile=profile", 'profile="smoke"')
+    preparing = preparing.replace("\n\n", "\n\nwith capture_output() as its_output:\n    ")
+    cells = [cell(f"from IPython.utils.capture import capture_output\n{preparing}")]
+    cells.append(cell('assert "SYNTHETIC DATA" in str([output.data for output in its_output.outputs])'))
+    for exercise in exercises(lesson):
+        if exercise.check:
+            with pytest.raises(NotSolvedError) as blank:
+                answered(**dict.fromkeys(exercise.names, ...))
+            raised = dict(output_type="error", ename="NotSolvedError", evalue=str(blank.value))
+            cells += [cell(exercise.blank), expecting(cell(exercise.checking), **raised)]
+            printed = dict(output_type="stream", name="stdout", text="right\n")
+            cells += [cell(exercise.solution), expecting(cell(exercise.checking), **printed)]
+    for position, one in enumerate(cells, 1):
+        one.execution_count = position  # nbval compares only what was run
+        one.metadata.setdefault("tags", ["nbval-ignore-output"])
+    made = nbformat.v4.new_notebook(cells=cells, metadata=notebook(lesson).metadata)
+    nbformat.write(made, tmp_path / "student.ipynb")
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull, "--rootdir", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--nbval", *options, str(tmp_path / "student.ipynb")],
+        capture_output=True, text=True, timeout=300, cwd=tmp_path, env=os.environ | {"ECGNB_RUNS_DIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0 and f"{len(cells)} passed" in done.stdout, done.stdout[-5000:]
 
 
 def test_papermill_can_choose_the_size():

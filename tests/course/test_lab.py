@@ -18,6 +18,7 @@ from playwright.sync_api import TimeoutError, expect
 from ecgnb.course.lessons import find, profile_parameters
 from ecgnb.paths import HEADLESS
 
+pytestmark = pytest.mark.slow
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # every cell is there to be looked at
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},

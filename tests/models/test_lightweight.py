@@ -142,7 +142,7 @@ def test_an_eighth_model_is_one_file_and_one_line(monkeypatch):
         for kind in space.values()
         if isinstance(kind, type) and issubclass(kind, BeatClassifier) and kind is not BeatClassifier
     )
-    monkeypatch.setitem(models._MODELS, "own", own)
+    monkeypatch.setitem(models.registry._MODELS, "own", own)
     model = models.create("own", n_samples=128, n_classes=4)
     assert model(torch.randn(3, 128)).shape == (3, 4)
     found = metrics.measure_cost(model, 128)

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ecgnb import metrics, models
+from ecgnb.course.authoring import card
 from ecgnb.course.lessons import find, results_path
 from ecgnb.datasets import DS2, load_mitdb
 from ecgnb.errors import ModelError, UsageError
+from ecgnb.models.files import FORMAT
 from ecgnb.training.loop import fit, predict, set_seed
 from ecgnb.training.losses import DualLoss
 
@@ -208,7 +210,7 @@ def test_pretrained_weights():
     model = models.load_pretrained("cnn_lstm")
     assert not model.training and model(torch.randn(2, 1, 187)).shape == (2, 5)
     recipe = dict(before=75, after=112, fs=125.0, lead="MLII", unit="z-score", classes="N S V F Q")
-    assert model.recipe == recipe
+    assert model.saved_values == recipe
     weights = files("ecgnb.models") / "weights"
     assert (weights / "cnn_lstm.pth").stat().st_size < 1_000_000
     with pytest.raises(ModelError, match="no pretrained weights of 'lstm_autoencoder'; there are some of: cnn_lstm"):
@@ -216,8 +218,8 @@ def test_pretrained_weights():
 
 
 def test_pretrained_weights_do_what_their_card_says(real_mitdb):
-    card = (files("ecgnb.models") / "weights" / "cnn_lstm.md").read_text()
-    assert card.model_card(find("02")) == card, "run: make weights"
+    text = (files("ecgnb.models") / "weights" / "cnn_lstm.md").read_text()
+    assert card.model_card(find("02")) == text, "run: make weights"
     recorded = json.loads(results_path(find("02"), "default").read_text())["metrics"]["splits"]["patient"]
     assert max(recorded["per_class"][name]["recall"] for name in "SF") < 0.5, (
         "it misses most S and F beats, says the card"
@@ -286,7 +288,7 @@ class Evil:
         (lambda path: path.write_bytes(pickle.dumps(Evil())), "not a model file that can be read safely"),
         (lambda path: torch.save({"weights": torch.ones(2)}, path), "was not saved by this course"),
         (lambda path: torch.save([1, 2], path), "was not saved by this course"),
-        (lambda path: torch.save({"format": models.FORMAT}, path), "lacks what a saved model holds"),
+        (lambda path: torch.save({"format": FORMAT}, path), "lacks what a saved model holds"),
         (lambda path: path.mkdir(), "cannot be read: Is a directory"),
         (lambda path: None, "does not exist"),
     ],
