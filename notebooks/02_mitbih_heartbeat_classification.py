@@ -64,7 +64,7 @@ imbalance: str = (
     "neither"  # class-imbalance strategy {neither, sampler, weights, both, focal}
 )
 epochs: int = 8  # epochs of the network that is split at random [1, 1000]
-n_seeds: int = 2  # trainings to compare on the patient-wise split, with other first weights [1, 20]
+n_seeds: int = 2  # patient-wise trainings to compare, with other first weights [1, 20]
 patient_epochs: int = 4  # epochs of the networks that are split by patient [1, 1000]
 compare_epochs: int = (
     3  # epochs of each network that compares imbalance strategies [1, 1000]
@@ -1344,7 +1344,8 @@ show_text(
 
 # %%
 here = ds1.record == "208"
-qrs = ds1.signal[here][:, recipe.before - 12 : recipe.before + 13]  # 0.1 s around R
+around_r = slice(recipe.before - 12, recipe.before + 13)  # 0.1 s on each side of R
+qrs = ds1.signal[here][:, around_r]
 qrs = qrs - qrs.mean(axis=1, keepdims=True)
 template = qrs[:20].mean(axis=0)  # of the first twenty beats
 correlation = np.corrcoef(template, qrs[20])[0, 1]
@@ -1354,7 +1355,7 @@ print(f"beat 21 is {ds1.class_name[here][20]}; correlation {correlation:.3f}")
 # %%
 def template_correlation(part):
     """Return each QRS complex's correlation with the record's mean before it."""
-    qrs = part.signal[:, recipe.before - 12 : recipe.before + 13]
+    qrs = part.signal[:, around_r]
     qrs = qrs - qrs.mean(axis=1, keepdims=True)
     alike = np.ones(len(part))  # a first beat is like itself
     for record in np.unique(part.record):
@@ -1599,7 +1600,8 @@ if se_s < 0.759:
 show_text(
     f"Our stacked model was given the patient's rhythm, as theirs was. {reading}And "
     "they draw the line elsewhere: of what they call S, 38 % is S. Ours calls a beat S "
-    f"only where that is the likeliest class (PPV {ppv_s:.0%}). Exercise 2 moves the line."
+    f"only where that is the likeliest class (PPV {ppv_s:.0%}). Exercise 2 moves that "
+    "line."
 )
 
 # %% [markdown]

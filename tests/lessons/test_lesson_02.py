@@ -225,7 +225,7 @@ def trained(lesson, rows, seed=0):
     set_seed(seed)
     ds1, network = lesson["ds1"], a_network()
     data = torch.from_numpy(ds1.zscored().signal)[rows], torch.from_numpy(ds1.label)[rows]
-    fit(network, data, None, nn.CrossEntropyLoss(), epochs=20, batch_size=32, lr=0.01, verbose=False)
+    fit(network, data, None, nn.CrossEntropyLoss(), epochs=8, batch_size=32, lr=0.01, verbose=False)
     return network
 
 
