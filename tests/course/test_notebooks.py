@@ -91,6 +91,45 @@ def test_a_list_takes_a_list():
             parameter.check(value)
 
 
+@pytest.mark.parametrize("profile", ["smoke", "full"])
+def test_a_run_of_earlier_code_is_labelled_where_it_is_shown(profile, tmp_path, monkeypatch):
+    """In lesson, README and book; a fresh run is not. A default run of earlier code is not shown at all."""
+    lesson = Lesson("01", LESSONS[0].name, tmp_path / LESSONS[0].script.name)
+    shutil.copy(LESSONS[0].script, lesson.script)
+    monkeypatch.setattr(text, "lessons", lambda: [lesson])
+    now = {"code_sha256": code_sha256(jupytext.read(lesson.script))}
+    (tmp_path / "results").mkdir()
+
+    def keep(which, **changes):
+        run = read_json(results_path(LESSONS[0], which)) | now | changes
+        run["data"] = {"source": "real"}
+        results_path(lesson, which).write_text(json.dumps(run))
+
+    def shown():
+        return text.lesson_text(lesson), text.results_text(), "\n".join(text.course_map())
+
+    keep("default")
+    keep(profile)
+    assert not any(text.EARLIER in page for page in shown())
+    keep(profile, code_sha256="of other code")
+    in_lesson, in_book, in_map = shown()
+    told = [line for line in in_lesson.splitlines() if text.EARLIER in line]
+    assert len(told) == (2 if profile == "full" else 1), "its time, and the table of the search"
+    assert re.search(rf"{profile} [\d.]+ (s|min) \({text.EARLIER}\)", told[0])
+    assert f"| {profile} ({text.EARLIER}) |" in in_book and "| default |" in in_book
+    assert text.EARLIER not in in_map and "not run" not in in_map
+    keep("default", code_sha256="of other code")
+    assert "not run" in shown()[2] and "default" not in shown()[1].splitlines()[4]
+
+
+def test_reading_takes_time_for_text_and_for_code():
+    words = nbformat.v4.new_markdown_cell("word " * 2000 + "\n\n```python\n" + "x = 1\n" * 500 + "```\n")
+    code, hidden = nbformat.v4.new_code_cell("x = 1\n\n" * 150), nbformat.v4.new_code_cell("x = 1\n" * 300)
+    hidden.metadata["tags"] = ["hide-input"]
+    notebook = nbformat.v4.new_notebook(cells=[words, code, hidden])
+    assert text.reading_minutes(notebook) == (10, 30), "200 words a minute, eight seconds a line"
+
+
 @each_lesson
 def test_no_trace_of_the_machine(lesson):
     text = lesson.notebook.read_text()
