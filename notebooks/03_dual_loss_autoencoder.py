@@ -800,7 +800,7 @@ beyond_pca = metrics.difference(
 show_text(
     f"Network: **{mse_mv:.5f} mV²**. PCA of {n_components} components: "
     f"**{pca_mse_mv:.5f} mV²**. The network's error is "
-    f"{mse_mv.value / pca_mse_mv.value:.1f} times that of PCA. It is "
+    f"{mse_mv.value / pca_mse_mv.value:.3g} times that of PCA. It is "
     f"{verdict(beyond_pca)}."
 )
 
@@ -1236,7 +1236,7 @@ run.show(
 lines = []
 pure = list(against.values())
 for row in gains[~gains["mixture"].isin(pure)].itertuples():
-    digits = 4 if row.measure == "error" else 3
+    digits = 5 if row.measure == "error" else 3
     cells = [row.mixture, row.measure, f"{row.gain:+.{digits}f}", verdict(row.gain)]
     lines.append("| " + " | ".join(cells) + " |")
 show_text(
