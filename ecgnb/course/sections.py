@@ -98,7 +98,7 @@ def with_lines(text: str, notebook: Any) -> str:
         if line := _line(section, found):
             line = line if explained else f"{line} {EXPLAINED}"
             explained = True
-            wrapped = textwrap.fill(f"*Starts from: {line}*", 118, break_on_hyphens=False)
+            wrapped = textwrap.fill(f"*Starts from: {line}*", 86, break_on_hyphens=False)
             heading = f"# ## {section.heading}\n"
             text = text.replace(heading, f"{heading}#\n{textwrap.indent(wrapped, '# ')}\n", 1)
     return text
@@ -112,7 +112,7 @@ def _line(section: Section, found: list[Section]) -> str:
     spared = [heading for heading in above if heading not in needed]
     if len(needed) > 2 and not spared:
         return f"{ALL}."
-    names = "; ".join(needed)
-    if len(needed) > 4 and len(spared) <= 2:
-        names = f"{ALL}, but for: {'; '.join(spared)}"
+    names, but_for = "; ".join(needed), f"{ALL}, but for: {'; '.join(spared)}"
+    if len(needed) > 4 and len(but_for) < len(names):
+        names = but_for
     return names if not names or names.endswith("?") else f"{names}."

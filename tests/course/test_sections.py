@@ -143,6 +143,23 @@ def test_lessons_say_so(lesson):
 
 
 @each_lesson
+def test_the_line_names_what_is_run(lesson):
+    """What `test_sections_run_from_what_they_say` lets a section see is what a reader reads."""
+    notebook = jupytext.read(lesson.script)
+    found = sections(notebook)
+    text = " ".join(with_lines(lesson.script.read_text(), notebook).replace("\n#", " ").split())
+    first = run_first(found)
+    for place, section in enumerate(found):
+        said = text.partition(f"## {section.heading} *Starts from: ")[2].partition("*")[0]
+        said = said.replace(EXPLAINED, "").strip().removesuffix(".")
+        named = said.removeprefix("all sections above").removeprefix(", but for: ").split("; ")
+        above = [other.heading for other in found[:place] if other.code and other.heading not in first]
+        if said.startswith("all sections above"):
+            named = [heading for heading in above if heading not in named]
+        assert [heading for heading in named if heading] == listed(section, found)
+
+
+@each_lesson
 def test_sections_run_from_what_they_say(lesson, section_faults):
     """Each with nothing but what Setup and the sections have left that it names."""
     assert section_faults(lesson.number) == {}
