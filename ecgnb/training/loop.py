@@ -145,10 +145,7 @@ def fit(
             val_loss = math.nan if val is None else mean_loss(model, val, loss, bf16=bf16)
             if not math.isfinite(train_loss) or (val is not None and not math.isfinite(val_loss)):
                 best.restore(model)
-                raise TrainingError(
-                    f"the loss is not a number after epoch {epoch} (lr={lr:g}); lower lr, look for NaN in the data. "
-                    f"The model holds its best weights, of epoch {history.best_epoch}"
-                )
+                raise _not_a_number(epoch, lr, history.best_epoch)
             history.epochs.append((train_loss, val_loss, time.perf_counter() - started))
             if best.keep(model, val_loss):
                 history.best_epoch = epoch
@@ -173,6 +170,13 @@ def fit(
     best.restore(model)
     model.eval()
     return history
+
+
+def _not_a_number(epoch: int, lr: float, best_epoch: int) -> TrainingError:
+    return TrainingError(
+        f"the loss is not a number after epoch {epoch} (lr={lr:g}); lower lr, look for NaN in the data. "
+        f"The model holds its best weights, of epoch {best_epoch}"
+    )
 
 
 def train_one_epoch(
