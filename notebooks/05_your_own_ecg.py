@@ -750,7 +750,7 @@ show_text(told)
 # <details><summary>Guess first: how much does the accuracy change when all windows are moved by 20 ms?</summary>
 #
 # In the recorded run, for most patients by next to nothing: 20 ms are two or three samples of the network's 187. One
-# record is the exception, and there hundreds of beats get another label.
+# record stands out: there four beats in ten get another label.
 # </details>
 
 
