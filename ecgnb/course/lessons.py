@@ -125,13 +125,22 @@ def find(number: str) -> Lesson:
 
 def parameters(lesson: Lesson) -> dict[str, Parameter]:
     """Return the lesson's parameters by name, as papermill reads them from the cell tagged "parameters"."""
-    found = papermill.inspect_notebook(_source(lesson))
+    notebook = _source(lesson)
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source = one_a_line(cell.source)
+    found = papermill.inspect_notebook(notebook)
     return {
         name: Parameter(
             name, entry["inferred_type_name"], ast.literal_eval(entry["default"]), entry["help"].partition("  # ")[0]
         )
         for name, entry in found.items()
     }
+
+
+def one_a_line(code: str) -> str:
+    """Return a cell of parameters with one a line: the formatter parts a long comment's line with brackets."""
+    return re.sub(r"^(\w+: \S+ = )\(\n\s+(.+)\n\)$", r"\1\2", code, flags=re.MULTILINE)
 
 
 def _source(lesson: Lesson) -> nbformat.NotebookNode:

@@ -15,6 +15,7 @@ from ecgnb.course.lessons import (
     check_parameters,
     code_sha256,
     lessons,
+    one_a_line,
     parameters,
     profile_parameters,
     results_path,
@@ -168,7 +169,7 @@ def test_parameters(lesson):
     tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
     found = parameters(lesson)
-    assert len(found) == len(tagged[0].source.strip().splitlines()), "one parameter a line, nothing else"
+    assert len(found) == len(one_a_line(tagged[0].source.strip()).splitlines()), "parameters, nothing else"
     for parameter in found.values():
         assert parameter.type != "None" and parameter.help, f"{parameter.name} needs a type and a comment"
         assert parameter.check(parameter.default) == parameter.default, "the default is within its own range"
