@@ -42,53 +42,40 @@
 # > *Data:* the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0): 48
 # > recordings of half an hour, two leads, about 110,000 labelled beats in all.
 # >
+# > *Words* in **bold** are explained where they first come up, and in the
+# > [glossary](pages/glossary.md).
+# >
 # > For learning and research, not for diagnosis.
 
 # %% [markdown]
-# The next cell holds everything you may want to change. After a change, run it and all
-# cells below it again.
+# The next cell holds everything you may want to change. After a change, run that
+# cell and the sections that use it, or simply that cell, Setup and everything below. If
+# something is left out of date, the last cell refuses to record the mixture, and names the
+# sections to run again.
 #
 # Do you have the well-known files `mitbih_train.csv` and `mitbih_test.csv`? Give their
 # paths, and the part with the random split runs on them.
 
 # %% tags=["parameters"]
 data: str = "auto"  # where the recordings come from {auto, real, synthetic}
-train_csv: str = (
-    ""  # path of mitbih_train.csv, to run the random split on it; needs test_csv
-)
+train_csv: str = ""  # path of mitbih_train.csv, for the random split; needs test_csv
 test_csv: str = ""  # path of mitbih_test.csv
-seed: int = (
-    0  # decides random split, first weights and order of batches [0, 4294967295]
-)
-imbalance: str = (
-    "neither"  # class-imbalance strategy {neither, sampler, weights, both, focal}
-)
+seed: int = 0  # of random split, first weights and order of batches [0, 4294967295]
+imbalance: str = "neither"  # strategy {neither, sampler, weights, both, focal}
 epochs: int = 8  # epochs of the network that is split at random [1, 1000]
 n_seeds: int = 2  # patient-wise trainings to compare, with other first weights [1, 20]
 patient_epochs: int = 4  # epochs of the networks that are split by patient [1, 1000]
-compare_epochs: int = (
-    3  # epochs of each network that compares imbalance strategies [1, 1000]
-)
+compare_epochs: int = 3  # epochs of the networks that compare strategies [1, 1000]
 compare_beats: int = 15000  # training beats of each of those networks [100, 1000000]
-train_beats: int = (
-    0  # training beats of every other network, sampled at random; 0: all [0, 1000000]
-)
+train_beats: int = 0  # training beats of the other networks; 0: all [0, 1000000]
 batch_size: int = 256  # beats per gradient step [1, 100000]
 lr: float = 0.003  # peak of the one-cycle schedule, or first rate of plateau [1e-6, 1]
-weight_decay: float = (
-    0.01  # pull of the weights towards zero, as AdamW applies it [0, 10]
-)
-schedule: str = (
-    "one-cycle"  # how the learning rate moves, random split {one-cycle, plateau}
-)
-patience: int = (
-    0  # epochs without a better validation loss before stopping; 0: never [0, 1000]
-)
+weight_decay: float = 0.01  # pull of the weights towards zero, in AdamW [0, 10]
+schedule: str = "one-cycle"  # of the learning rate, random split {one-cycle, plateau}
+patience: int = 0  # epochs without a better loss before stopping; 0: never [0, 1000]
 bf16: bool = True  # compute in bfloat16 where PyTorch deems it safe
 deterministic: bool = False  # take only operations that repeat themselves bit by bit
-low_confidence: float = (
-    0.9  # a beat whose best class is less probable counts as uncertain [0.2, 1]
-)
+low_confidence: float = 0.9  # a less confident beat counts as uncertain [0.2, 1]
 search: bool = False  # repeat the search over epochs, learning rates and windows on DS1
 output_dir: str = ""  # folder for the results; empty for a new one below runs/
 
@@ -165,8 +152,8 @@ run.show(
 # %% [markdown]
 # A **lead** is one view of the heart's electricity, between two places on the skin. We
 # use **MLII**, a view along the heart's axis. Records 102 and 104 don't have it and give
-# their first lead, V5. In 114 it's the second signal: who takes "the first column" mixes
-# leads.
+# their first lead, V5. In 114 it's the second signal: whoever takes "the first column"
+# mixes leads.
 
 # %%
 pd.Series([" + ".join(record.leads) for record in records.values()]).value_counts()
@@ -454,9 +441,9 @@ pd.DataFrame(columns, index=names).round(3)
 
 # %% [markdown]
 # The **macro F1** is the mean of F1 over classes, each counting the same. It matters
-# *which* classes. Beat-wise we take all five. Patient-wise we take N, S and V: of F one
-# patient has nearly all, and Q has a handful of beats, so neither can be measured
-# soundly.
+# *which* classes. Beat-wise we take all five. Patient-wise we take N, S and V: one
+# patient has nearly all the F beats, and there is a handful of Q beats, so neither can be
+# measured soundly.
 
 # %%
 macro_five = metrics.macro_f1(range(5))  # N, S, V, F, Q
@@ -468,20 +455,20 @@ print(f"macro F1 over N, S and V: {macro_three(total):.3f}")
 # ### An interval over records
 #
 # How much would a score move with other patients? The **bootstrap** pretends to test
-# again: it draws as many records as there are, with replacement, and computes the score
-# anew. Whole records, because the beats of one heart resemble each other: a thousand of
-# them are not a thousand independent witnesses. Once by hand:
+# again: it takes as many records as there are, at random and with replacement, and
+# computes the score anew. Whole records, because the beats of one heart resemble each
+# other: a thousand of them are not a thousand independent witnesses. Once by hand:
 
 # %%
 rng = np.random.default_rng(seed)
 test_records = np.unique(ds2.record)  # in the order of the matrices
 drawn = rng.integers(len(test_records), size=len(test_records))
-print("drawn:", *test_records[np.sort(drawn)])
+print("resampled:", *test_records[np.sort(drawn)])
 print(f"accuracy {metrics.accuracy(timing_matrices[drawn].sum(axis=0)):.3f}, ", end="")
 print(f"in the test itself {metrics.accuracy(total):.3f}")
 
 # %% [markdown]
-# Some records were drawn twice or more, others not at all. A thousand times over, the
+# Some records were chosen twice or more, others not at all. A thousand times over, the
 # middle 95 % of the scores are the **95 % interval**.
 
 # %%
@@ -503,19 +490,21 @@ figure, axis = plt.subplots(figsize=(7, 2.6))
 axis.hist(accuracies, bins=40, color="#0072B2", alpha=0.7)
 axis.axvspan(low, high, color="#0072B2", alpha=0.12, label="95 % over records")
 axis.axvspan(single.low, single.high, color="#CC0000", alpha=0.6, label="over beats")
-axis.set(xlabel="accuracy", ylabel="draws", title="A thousand draws of test records")
+axis.set(
+    xlabel="accuracy", ylabel="resamples", title="A thousand resamples of the records"
+)
 axis.legend(loc="upper left")
 run.show(
     figure,
     "bootstrap",
-    alt="Histogram of the accuracy in a thousand draws of records. One band marks the "
-    "middle 95 % of them, another the interval over single beats.",
+    alt="Histogram of the accuracy in a thousand resamples of records. One band marks "
+    "the middle 95 % of them, another the interval over single beats.",
 )
 
 # %% [markdown]
 # The package does the same in one matrix product: it counts how often each record was
-# drawn. `metrics.difference` draws the *same* records for two models and subtracts their
-# scores; such a **paired** interval is narrower than two separate ones.
+# chosen. `metrics.difference` resamples the *same* records for both models and subtracts
+# their scores; such a **paired** interval is narrower than two separate ones.
 
 # %%
 show_source(metrics.resample_records)
@@ -523,9 +512,10 @@ show_source(metrics.estimate)
 assert abs(metrics.estimate(timing_matrices, metrics.accuracy).low - low) < 0.02
 
 # %% [markdown]
-# Of pre-cut files the records are unknown. There single beats are drawn, and the
+# For pre-cut files we don't know the records. There single beats are resampled, and the
 # interval is too narrow.
-#
+
+# %% [markdown]
 # ### Both baselines on all three splits
 
 
@@ -577,9 +567,10 @@ called_instead = pd.Series(called[ds2.label == 1]).value_counts()
 pd.DataFrame({"of DS1's early beats": shares, "DS2's S beats, called": called_instead})
 
 # %% [markdown]
-# Early isn't S: a beat that comes early may be V as well, and there are more of those.
-# Second: is the timing of S beats different from that of N beats? Lesson 01's AUROC asks
-# how often an S beat gets a higher probability of S than an N beat.
+# Early isn't S: in the real data most early beats of DS1 are V. That explains the S beats
+# that are called V. But more of them are called N. So, second: is the timing of S beats
+# different from that of N beats? Lesson 01's AUROC asks how often an S beat gets a higher
+# probability of S than an N beat.
 
 # %%
 p_s = by_timing.predict_proba(timing(ds2))[:, 1]
@@ -655,7 +646,8 @@ print("parameters", f"{models.count_parameters(model):,}")
 #
 # Of a hundred beats, two or three are S and fewer than one is F. What can be done?
 #
-# - **neither**: plain cross-entropy; every beat counts the same.
+# - **neither**: plain **cross-entropy**, $-\log p$ with $p$ the probability of the true class;
+#   every beat counts the same.
 # - **sampler**: sample the training beats so that each class comes equally often.
 # - **weights**: a beat of class $c$ counts $\frac{n}{K n_c}$ in the loss, with $n_c$ of
 #   the $n$ beats in its class and $K$ classes.
@@ -860,11 +852,11 @@ show_text("\n".join(lines))
 gap = compared["overconfidence"]
 nearest, furthest = gap["new beats"].abs().idxmin(), gap["new beats"].abs().idxmax()
 show_text(
-    f"For new beats, *{nearest}* is the best **calibrated** (confidence minus accuracy "
-    f"{gap['new beats'][nearest]:+.3f}) and *{furthest}* the worst "
-    f"({gap['new beats'][furthest]:+.3f}). For new patients "
-    f"{(gap['new patients'] > 0).sum()} of the 5 are overconfident, *neither* by "
-    f"{gap['new patients']['neither']:+.3f}."
+    f"For new beats, the confidence of *{nearest}* comes closest to its accuracy "
+    f"(confidence minus accuracy {gap['new beats'][nearest]:+.3f}) and *{furthest}* is "
+    f"furthest off ({gap['new beats'][furthest]:+.3f}). For new patients "
+    f"{(gap['new patients'] > 0).sum()} of the 5 are overconfident; for *neither* the "
+    f"difference is {gap['new patients']['neither']:+.3f}."
 )
 
 # %% tags=["hide-input"]
@@ -912,7 +904,7 @@ n_epochs, best = len(history.epochs), history.best_epoch
 ending = (
     "It was still falling at the end: more epochs may help."
     if best == n_epochs
-    else f"At the end it was {history.val_loss[-1]:.4f}: longer buys nothing."
+    else f"At the end it was {history.val_loss[-1]:.4f}: no gain since then."
 )
 above = sum(t > v for t, v in zip(history.train_loss, history.val_loss, strict=True))
 show_text(
@@ -970,7 +962,7 @@ show_text(
 
 # %% [markdown]
 # The interval says how the score would move with other records, not with another
-# training. Where a draw of records misses the few patients who have a rare class, its F1
+# training. Where a resample misses the few patients who have a rare class, its F1
 # collapses.
 
 # %% [markdown]
@@ -1028,7 +1020,7 @@ run.show(
 )
 
 # %% tags=["hide-input"]
-read = reliability[reliability["beats"] >= 20]
+read = reliability[reliability["beats"] >= min(20, reliability["beats"].max())]
 middle = read[read.index < 9]
 highest = reliability["beats"].get(9, 0) / len(test)
 below = int((middle["gap"] > 0).sum())
@@ -1331,9 +1323,10 @@ show_text(
 # %% [markdown]
 # ## Stacking: add the patient's own rhythm
 #
-# Timing alone can rank S beats above N beats, as you saw, but it confuses S with V. The
-# network knows V by its shape. Can the two help each other? A second, small model reads
-# what the network says, its five log-probabilities, and beside them two cheap things:
+# Timing alone can rank S beats above N beats, as you saw, but it hardly ever calls one S:
+# it takes them for N or V. The network knows V by its shape. Can the two help each other?
+# A second, small model reads what the network says, its five log-probabilities, and
+# beside them two cheap things:
 #
 # - the **timing** of the beat,
 # - its **template correlation**: how alike its QRS complex is to the mean of this
@@ -1591,7 +1584,7 @@ pd.DataFrame(published, columns=columns).set_index(["protocol", "work"])
 
 # %% tags=["hide-input"]
 se_s, ppv_s = metrics.recall(both)[1], metrics.precision(both)[1]
-reading = f"It finds {se_s:.0%} of the S beats, de Chazal et al. found 76 %. "
+reading = f"It finds {se_s:.0%} of the S beats, de Chazal et al. found 75.9 %. "
 if se_s < 0.759:
     reading += (
         "So rhythm isn't all. They had more besides: the second lead, and the lengths "
@@ -1599,9 +1592,9 @@ if se_s < 0.759:
     )
 show_text(
     f"Our stacked model was given the patient's rhythm, as theirs was. {reading}And "
-    "they draw the line elsewhere: of what they call S, 38 % is S. Ours calls a beat S "
-    f"only where that is the likeliest class (PPV {ppv_s:.0%}). Exercise 2 moves that "
-    "line."
+    "they put the threshold elsewhere: of what they call S, 38.5 % are S. Ours calls a "
+    f"beat S only where that is the likeliest class (PPV {ppv_s:.0%}). Exercise 2 "
+    "moves that threshold."
 )
 
 # %% [markdown]
@@ -1754,7 +1747,7 @@ search_table.sort(key=lambda row: -row["macro F1, N S V"])
 #     found = confusion(ds1, every_row, eager(held_out, candidate))
 #     scores[candidate] = metrics.f1(found.sum(axis=0))[1]
 # threshold = max(scores, key=scores.get)
-# print(f"{threshold:.2f}: F1 of S {scores[threshold]:.3f}, at 0.5 {eager(held_out, 0.5).sum()}")
+# print(f"threshold {threshold:.2f}: F1 of S {scores[threshold]:.3f}")
 # metrics.in_words(metrics.report(confusion(ds1, every_row, eager(held_out, threshold)), names)).loc[["S"]]
 # ```
 #
@@ -1871,7 +1864,7 @@ ask(
     f"The regression's accuracy has an interval of {low:.3f} to {high:.3f} over "
     f"records and of {single.low:.3f} to {single.high:.3f} over beats. Which one is "
     "honest?",
-    "That over records. Beats of one heart resemble each other; drawing them singly "
+    "That over records. Beats of one heart resemble each other; counting them singly "
     "pretends that there were thousands of independent patients.",
 )
 lowest = read.iloc[0]
