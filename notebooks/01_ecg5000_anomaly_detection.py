@@ -44,7 +44,8 @@
 # > For learning and research, not for diagnosis.
 #
 # The next cell holds what you may want to change. Papermill and `ecgnb run 01 -p epochs=30` set the same names. After a
-# change, run Setup and everything below it again. The last cell refuses to record a mixture, and says what to run.
+# change, run that cell and the sections that use it, or simply that cell, Setup and everything below. If something is
+# left out of date, the last cell refuses to record the mixture, and names the sections to run again.
 
 # %% tags=["parameters"]
 data: str = "auto"  # where the beats come from {auto, real, synthetic}
@@ -68,8 +69,8 @@ output_dir: str = ""  # folder for the results; empty for a new one below runs/
 #
 # `ecgnb` is this course's helper package: data, models, metrics and figures. What matters here is shown as we go.
 #
-# Most sections open with a line *Starts from*. Where your kernel has restarted, it spares you the long way: run Setup,
-# the sections that the line lists, then go on.
+# Most sections open with a line *Starts from*. After a restart of the kernel it spares you the long way: run the cell
+# of parameters, Setup and the sections that the line lists, then go on.
 
 # %%
 import copy
@@ -209,8 +210,8 @@ shape = pd.DataFrame(
 shape.groupby(beats.class_name).mean().reindex(list(beats.class_names)).round(1)
 
 # %% [markdown]
-# The trough is wider in the premature classes: their RR interval was short, and stretching it to 140 samples widened
-# everything. It is also shallower in every abnormal class. Is the heart's signal weaker, or is that the z-scoring's
+# In ECG5000 the trough is wider in all abnormal classes. In the premature ones that's no surprise: their RR interval
+# was short, and stretching it to 140 samples widened everything. It is also shallower. Is the heart's signal weaker, or is that the z-scoring's
 # doing? If it is the scaling, the depths must come closer when we scale the first 120 samples by themselves, without
 # the second QRS complex.
 
@@ -285,7 +286,7 @@ anomaly_is_higher = anomalous[:, None] > normal[None, :]  # every anomaly, every
 print(f"AUROC of the trough alone: {anomaly_is_higher.mean():.4f}")
 
 # %% [markdown]
-# `metrics.auroc` gives the same, faster, and counts a tie as a half. How much of it is luck of the draw? The
+# `metrics.auroc` gives the same, faster, and counts a tie as a half. How much of it is chance? The
 # **bootstrap** answers: repeat the test many times, each time on as many beats chosen at random *with replacement* from
 # the test's own, and look how the result moves. The middle 95 % of these results is the **95 % interval**.
 
@@ -372,7 +373,7 @@ show_text(
 # $$ e(x) = \frac{1}{140} \sum_{t=1}^{140} \left| x_t - \hat x_t \right| $$
 
 # %% [markdown]
-# The latent vector is a **bottleneck**: too short for an arbitrary curve. So the network must spend it on the ways in
+# The latent vector is a **bottleneck**: much shorter than the beat. So the network must spend it on the ways in
 # which *normal* beats differ. Shown something else, it reconstructs the nearest normal thing it knows, and $e(x)$ is
 # large.
 #
@@ -438,9 +439,9 @@ show_source(train_one_epoch)
 # keeps the weights of the best epoch, and lets the learning rate rise and fall once over the whole training, the
 # **one-cycle** schedule.
 #
-# Each training beat gets random noise (`input_noise`) before the network reads it; the loss asks for the *clean* beat: a
-# **denoising autoencoder** (Vincent et al. 2008). Noise of this kind is **data augmentation**. The idea: who can't copy
-# the input has to know what a normal beat looks like.
+# Each training beat gets random noise (`input_noise`; 0: none) before the network reads it; the loss asks for the
+# *clean* beat: a **denoising autoencoder** (Vincent et al. 2008). Noise of this kind is **data augmentation**. The idea:
+# a network that can't copy its input has to know what a normal beat looks like.
 
 
 # %%
@@ -574,8 +575,8 @@ show_reconstructions(
 #
 # <details><summary>In the recorded run</summary>
 #
-# It reconstructs the nearest normal beat: it adds a P wave near sample 104 that isn't there, and leaves out the steep
-# fall at the end.
+# It reconstructs something near a normal beat: it adds a P wave near sample 104 that isn't there, drops back to the
+# baseline after it, where the abnormal beat stays high, and makes the fall at the end less deep than it is.
 # </details>
 
 # %% [markdown]
@@ -697,6 +698,12 @@ pd.DataFrame(
     }
 )
 
+# %% [markdown]
+# A **ROC curve** shows, for every possible threshold, the share of anomalies found (the **recall**, or detection rate)
+# over the share of normal beats flagged (the **false-alarm rate**). Beside it the **precision**, the share of flagged
+# beats that are anomalies, over the recall. Of the left figure only the upper corner is shown: that's where a useful
+# detector lies.
+
 # %% tags=["hide-input"]
 run.show(
     plotting.plot_roc_and_precision_recall(scores, is_anomaly),
@@ -709,16 +716,16 @@ run.show(
 widest = max(scores, key=lambda name: aurocs[name].value - balanced[name].value)
 show_text(
     f"AUROC and balanced accuracy are furthest apart for **{widest}**: "
-    f"{aurocs[widest].value:.3f} and {balanced[widest].value:.3f}. Most pairs are "
-    "ranked rightly. But the threshold is set by the highest scores of normal beats, "
-    f"and {1 - recall[widest]:.0%} of the anomalies lie below it."
+    f"{aurocs[widest].value:.3f} and {balanced[widest].value:.3f}. So "
+    f"{aurocs[widest].value:.0%} of the pairs are ranked rightly. But the threshold is "
+    "a quantile of the normal beats' scores, and "
+    f"{1 - recall[widest]:.0%} of the anomalies lie below it."
 )
 
 # %% [markdown]
 # ### On a ward
 #
-# **Precision** is the share of flagged beats that are anomalies. It depends on how rare anomalies are, and here they
-# are not rare at all. What would the precision of the same detector be where one beat in a hundred is an anomaly? By
+# Precision depends on how rare anomalies are, and here they are not rare at all. What would the precision of the same detector be where one beat in a hundred is an anomaly? By
 # **Bayes' rule**, from the two rates:
 
 # %%
@@ -817,8 +824,8 @@ show_text(
 )
 
 # %% [markdown]
-# Is that much or little? It rests on one number, chosen on two thousand beats. What if there are few? The same, for
-# each class of anomalies alone:
+# Is that much or little? It rests on one number, chosen on one half of the test, more than a thousand beats. What if
+# there are few? The same, for each class of anomalies alone:
 
 # %%
 optimism_rows = []
@@ -835,9 +842,9 @@ optimism_table.round(2)
 # %% tags=["hide-input"]
 few, many = optimism_table.iloc[0], optimism_table.iloc[-1]
 show_text(
-    f"In percentage points: {few['optimism']:.2f} where {few['beats']:.0f} anomalies "
-    f"({few.name}) chose, {many['optimism']:.2f} where {many['beats']:.0f} "
-    f"({many.name}) did."
+    f"In percentage points: {few['optimism']:.2f} where half of the "
+    f"{few['beats']:.0f} anomalies of {few.name} chose, {many['optimism']:.2f} where "
+    f"half of the {many['beats']:.0f} of {many.name} did."
 )
 
 # %% [markdown]
@@ -968,8 +975,8 @@ show_text(
 # ## Is a lower loss a better detector?
 #
 # If small errors on normal beats are good, smaller ones should be better. So let's give a second, large network more: a
-# latent vector of 64 numbers, outer layers of 128, `large_epochs` epochs. Three things change at once; we only ask
-# whether *more* is better.
+# latent vector of 64 numbers, outer layers of 128, `large_epochs` epochs. Against the default, three things change at
+# once; we only ask whether *more* is better. (If you have set these sizes yourself, compare them first.)
 #
 # We look at every epoch of both networks: the loss on the validation normals, and the AUROC on the test. We look at
 # the test **in hindsight** here, to understand. Nothing above was chosen by it.
@@ -1137,9 +1144,9 @@ show_text(
 # Rows are sorted by the mean AUROC; the spread is the standard deviation over the five folds.
 
 # %% [markdown]
-# How to read it? The spread is larger than the steps between the rows: the order is a choice, not a finding. The folds
+# How to read it? The spread is larger than the steps between the rows, so the order may be chance. The folds
 # share the 208 anomalies, so the spread even understates the uncertainty. The noise is an example. The idea behind it
-# is good, but at the default's size it moves the AUROC by +0.0005 with a spread of 0.002: this search doesn't show that
+# is good, but at the default's size it moves the AUROC by less than 0.001, with a spread of 0.002: this search doesn't show that
 # it helps.
 #
 # The default won when the search was first run. A repair of the learning-rate schedule came later and may have changed
@@ -1183,8 +1190,9 @@ if search:
 # %% [markdown]
 # ## Another seed, another number
 #
-# A single run is one draw. Other seeds give another split and other first weights, and the baselines are fitted again
-# on each split. (Their test normals overlap with those the search used; only the first seed's do not.)
+# A single run is one sample. Other seeds give another split and other first weights, and the baselines are fitted again
+# on each split. (Their test normals overlap with those the search used; only those of seed 0, with which the recorded
+# search ran, don't.)
 
 
 # %%
@@ -1240,7 +1248,7 @@ if is_interactive():
 # %% [markdown]
 # ## Exercises
 #
-# **1. Bear fewer false alarms** (about 10 minutes). Set the threshold at the 99 % quantile of the validation normals'
+# **1. Another false-alarm rate** (about 10 minutes). Set the threshold at the 99 % quantile of the validation normals'
 # errors and call it `strict`. Which class of anomalies pays for it? Put its name into `pays`: the class whose share of
 # flagged beats falls most, in percentage points.
 #
@@ -1366,7 +1374,7 @@ show_text(
     f"accuracy {balanced[widest].value:.3f}. How can both be right?\n\n"
     "<details><summary>Answer</summary>\n\n"
     "The AUROC looks at pairs and needs no threshold. The balanced accuracy is taken "
-    "at one threshold, set by the highest scores of normal beats, and "
+    "at one threshold, a quantile of the normal beats' scores, and "
     f"{1 - recall[widest]:.0%} of the anomalies lie below it.\n</details>"
 )
 

@@ -40,13 +40,18 @@
 # > *Data:* the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0), as in lesson 02; here each beat stands in the
 # > middle of two seconds of signal.
 # >
+# > *Words* in **bold** are explained where they first come up, and in the
+# > [glossary](pages/glossary.md).
+# >
 # > For learning and research, not for diagnosis.
 
 # %% [markdown]
 # Many papers call their network "lightweight". A watch has a battery, a clinic has a server, and both have somebody who
 # waits for the answer. So what does each of eight networks spend on one beat, and what do you get for it?
 #
-# The next cell holds everything you may want to change.
+# The next cell holds everything you may want to change. After a change, run that cell and the sections that use it, or
+# simply that cell, Setup and everything below. If something is left out of date, the last cell refuses to record the
+# mixture, and names the sections to run again.
 
 # %% tags=["parameters"]
 data: str = "auto"  # where the recordings come from {auto, real, synthetic}
@@ -366,9 +371,9 @@ if not class_limit:
 elif called_n > 0.99:
     told = (
         f"With the correction, timing alone predicts N for **{called_n:.1%}** of "
-        "the test beats: hardly better than the majority class. SVEB must score "
+        "the test beats: the same as the majority class, or nearly. SVEB must score "
         f"{correction[0] - correction[1]:.1f} more than N to be predicted, and "
-        "timing hardly ever is that confident. So its rows without the correction "
+        "timing is hardly ever that confident. So its rows without the correction "
         "are the baseline to look at."
     )
 else:
@@ -395,13 +400,16 @@ show_text(told)
 # | ResNet1d | ResNet-18 in one dimension | He et al. 2016a |
 # | SE-ECGNet | three residual networks side by side, squeeze-and-excitation | Zhang et al. 2020; Hu et al. 2018 |
 # | BiRCNN | three convolutions of 128 long filters, a two-layer LSTM in both directions | Schuster and Paliwal 1997; Hochreiter and Schmidhuber 1997 |
+#
+# **Gates** and **squeeze-and-excitation** multiply each channel by a factor that the network computes from the beat;
+# **attention**, the core of a transformer, lets every place look at every other.
 
 # %% [markdown]
 # Each is one file in `ecgnb/models` that you can read from top to bottom.
 #
 # ### Filters that are learned
 #
-# The front end of LiteECGNet deserves a look. Each filter has 63 taps, but only *two* numbers of it are learned: its lower
+# The front end of LiteECGNet deserves a look. Each filter has 63 weights (**taps**), but only *two* numbers of it are learned: its lower
 # cut-off frequency and its bandwidth.
 
 # %%
@@ -432,7 +440,7 @@ seconds = kernels.shape[1] / fs  # that a filter spans
 show_text(
     f"{at_zero} of the {len(response)} filters peak at 0 Hz: taps that span "
     f"{seconds:.2f} s can't separate frequencies much closer than {1 / seconds:.0f} "
-    "Hz. Further up, each band finds its place."
+    "Hz. Above that, each filter has a band of its own."
 )
 
 # %% [markdown]
@@ -589,7 +597,8 @@ million = cost_table["macs"].astype(float) / 1e6
 per_million = ms / million  # milliseconds for a million operations
 
 # %% tags=["nbval-ignore-output"]
-more_work = {}  # how many times the operations of a slower network a faster one does
+# The most operations of any faster network, over those of this one:
+more_work = {}
 for slow in compared:
     faster = [name for name in compared if ms[name] < ms[slow]]
     more_work[slow] = max((million[name] / million[slow] for name in faster), default=0)
@@ -911,8 +920,9 @@ if designed["median"] - designed["min"] > 0.2:
 show_text(told)
 
 # %% [markdown]
-# In the recorded full run (360 Hz, known patients, more epochs) five trainings agree closely. There all choices but one come
-# out level, and averaging over time is far behind: the read-out that knows the places is the choice that mattered.
+# In the recorded full run (360 Hz, known patients, more epochs) five trainings agree closely. There averaging over time
+# is far behind: the read-out that knows the places is the choice that mattered. Separable convolutions are behind by about
+# the spread, the other two are level.
 
 # %% [markdown]
 # ## How accurate is each network?
@@ -930,10 +940,8 @@ for name in compared:
 training = pd.DataFrame({"beats": n_beats})
 training["epochs"] = [len(history.epochs) for history in histories.values()]
 training["seconds"] = [round(sum(history.seconds), 1) for history in histories.values()]
-for (
-    name,
-    history,
-) in histories.items():  # of all training beats, also where fewer fitted
+# An epoch over all training beats, also where fewer fitted into the time:
+for name, history in histories.items():
     epoch = float(np.mean(history.seconds)) * len(rows) / n_beats[name]
     costs[name]["seconds_per_epoch"] = epoch
 training
@@ -1088,7 +1096,7 @@ told += (
 show_text(told)
 
 # %% [markdown]
-# ### Would another draw of patients change the picture?
+# ### Would other patients change the picture?
 #
 # Resample the test records a thousand times, as the intervals do, and note which network is on top each time.
 

@@ -15,8 +15,8 @@
 # %% [markdown]
 # # Classify the beats of your own ECG, from raw signal to labels
 #
-# ![Thirty seconds of a recording in three lines. At each beat stands the class that the network predicts: a blue N over
-# narrow upright waves, an orange V below deep wide ones, and one green S.](images/05_hero.png)
+# ![Thirty seconds of a recording in three lines. Each beat carries the class that the network predicts: a blue N over
+# narrow waves, an orange V at wide ones, most of them deep, and one green S.](images/05_hero.png)
 
 # %% [markdown]
 # **You will** take a recording as it comes from a machine, detect its beats, classify them, and carry the network out of
@@ -39,6 +39,9 @@
 # >
 # > *Data:* DS2 of the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0), 22 recordings of patients the
 # > network has not seen; or a file of yours.
+# >
+# > *Words* in **bold** are explained where they first come up, and in the
+# > [glossary](pages/glossary.md).
 # >
 # > For learning and research, not for diagnosis. If your heart worries you, see a doctor, whatever a notebook says.
 
@@ -405,7 +408,7 @@ show_text(
 )
 
 # %% [markdown]
-# So DS1 flatters our detector, and how the libraries were made we don't know. Judge on DS2.
+# So DS1 flatters our detector. We don't know what the libraries were tuned on. Judge on DS2.
 
 # %%
 errors_ds1 = {}
@@ -632,7 +635,7 @@ f1_annotated = metrics.estimate(matrices_annotated, macro_f1, seed=seed)
 f1_detected = metrics.estimate(matrices_detected, macro_f1, seed=seed)
 
 # %% [markdown]
-# The difference of the accuracies is a paired one: the same records are drawn for both. It runs over annotated beats, so
+# The difference of the accuracies is a paired one: the same records are resampled for both. It runs over annotated beats, so
 # the sixth row is left out.
 
 # %%
@@ -674,7 +677,7 @@ run.show(
 # %% [markdown]
 # ### One patient, a few samples
 #
-# Could a detector's peak ever be better than a cardiologist's? Look at whose beats changed.
+# A detected peak may lie some samples beside the annotated one. Does that change labels? Look at whose beats changed.
 
 
 # %%
@@ -797,7 +800,8 @@ told = (
 if spread.max() > 0.1 and spread.max() > 5 * spread.median():
     told += (
         "For this one patient a few samples move the beats over the network's "
-        "**decision boundary**, whatever its confidence. A gain at detected peaks is "
+        "**decision boundary**, the border between two classes, whatever its "
+        "confidence. A gain at detected peaks is "
         "then no victory of the detector, and a loss no fault of it."
     )
 show_text(told)
@@ -1300,7 +1304,7 @@ show_text(
 # machine.
 #
 # ![The app in a browser: on the left the model and the least confidence; on the right length, number of beats and heart rate of
-# a recording, its strip with a coloured mark on each beat, and the probabilities of the one that is picked.](images/05_app.png)
+# a recording, its strip with a coloured dot on each beat, and the probabilities of the one that is picked.](images/05_app.png)
 
 # %% [markdown]
 # ## Quiz
@@ -1364,7 +1368,7 @@ show_text(
 # **1. Add noise** (about 10 minutes). Add white noise of a tenth, then of half a millivolt to the signal of `chosen`. What
 # suffers first, detecting beats or classifying them?
 #
-# So that the check can compute the same, draw the noise anew for each level with
+# So that the check can compute the same, make the noise anew for each level with
 # `np.random.default_rng(seed).standard_normal(len(wave))`, times the level, and take each beat's `likeliest` class. Keep
 # two shares of **all annotated** beats in a dictionary `by_noise`, for 0.0, 0.1 and 0.5 mV: `by_noise[0.1]` is a pair,
 # (found and given a label, labelled rightly).
