@@ -1454,12 +1454,12 @@ run.show(
 
 # %% [markdown]
 # Read the figure from below. The stacked model of fold 1 is validated on the patients
-# marked 1 and learns from the others. Take one who is marked 1 and, say, A above. Its
-# own probabilities come from a network that has never met it: good. But the probabilities
-# of the patients marked B and C, from which the stacked model learns, were made by
-# networks that *did* learn from it, because only network A left it out. So the ranking
-# is a little too kind. It's the price of training three networks rather than fifteen;
-# DS2 will tell.
+# marked 1 and learns from the others. Take a patient marked 1 and, say, A above. The
+# probabilities of this patient's beats come from network A, which hasn't met the patient:
+# good. But the stacked model learns from the patients marked B and C, and *their*
+# probabilities come from networks that did learn from our patient, since only network A
+# left that patient out. So the ranking is a little too kind. It's the price of training
+# three networks rather than fifteen; DS2 will tell.
 
 # %%
 stacked = {}
