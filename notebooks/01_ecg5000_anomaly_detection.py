@@ -188,8 +188,9 @@ run.show(
 # %% [markdown]
 # So a window runs from one QRS complex to the next. What is premature therefore stands at its **end**. Look at both PVC
 # panels again: no P wave near sample 104 (a ventricular beat has none), and a steep fall: the early QRS complex.
-# Whether that QRS is wide can't be judged, since the window cuts it off. In SP the P wave is missing from its place too:
-# it came early, and probably hides in the T wave. By the shapes, the label belongs to the beat that *ends* the window.
+# Whether that QRS is wide can't be judged, since the window cuts it off. In SP the P wave is missing from its place
+# too: it came early, and probably hides in the T wave. By the shapes, the label belongs to the beat that *ends* the
+# window.
 #
 # And the trough at the start, which should be that of the beat before, is it alike in all classes? We measure it.
 
@@ -211,9 +212,9 @@ shape.groupby(beats.class_name).mean().reindex(list(beats.class_names)).round(1)
 
 # %% [markdown]
 # In ECG5000 the trough is wider in all abnormal classes. In the premature ones that's no surprise: their RR interval
-# was short, and stretching it to 140 samples widened everything. It is also shallower. Is the heart's signal weaker, or is that the z-scoring's
-# doing? If it is the scaling, the depths must come closer when we scale the first 120 samples by themselves, without
-# the second QRS complex.
+# was short, and stretching it to 140 samples widened everything. It is also shallower. Is the heart's signal weaker, or
+# is that the z-scoring's doing? If it is the scaling, the depths must come closer when we scale the first 120 samples
+# by themselves, without the second QRS complex.
 
 # %%
 is_normal = beats.class_name == "Normal"
@@ -725,7 +726,8 @@ show_text(
 # %% [markdown]
 # ### On a ward
 #
-# Precision depends on how rare anomalies are, and here they are not rare at all. What would the precision of the same detector be where one beat in a hundred is an anomaly? By
+# Precision depends on how rare anomalies are, and here they are not rare at all. What would the precision of the same
+# detector be where one beat in a hundred is an anomaly? By
 # **Bayes' rule**, from the two rates:
 
 # %%
@@ -1144,9 +1146,9 @@ show_text(
 # Rows are sorted by the mean AUROC; the spread is the standard deviation over the five folds.
 
 # %% [markdown]
-# How to read it? The spread is larger than the steps between the rows, so the order may be chance. The folds
-# share the 208 anomalies, so the spread even understates the uncertainty. The noise is an example. The idea behind it
-# is good, but at the default's size it moves the AUROC by less than 0.001, with a spread of 0.002: this search doesn't show that
+# How to read it? The spread is larger than the steps between the rows, so the order may be chance. The folds share the
+# 208 anomalies, so the spread even understates the uncertainty. The noise is an example. The idea behind it is good,
+# but at the default's size it moves the AUROC by less than 0.001, with a spread of 0.002: this search doesn't show that
 # it helps.
 #
 # The default won when the search was first run. A repair of the learning-rate schedule came later and may have changed

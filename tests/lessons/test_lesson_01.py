@@ -43,7 +43,7 @@ def test_what_it_says_of_its_search():
     shown = [[row[name] for name in names] + [round(row["auroc"], 4)] for row in rows]
     assert [[float(cell) for cell in row] for row in table] == shown, "the table is that of the recorded full run"
     (without,) = [row for row in rows if [row[name] for name in names] == [16, 10, 0.0]]
-    assert f"{chosen['auroc'] - without['auroc']:+.4f}" == "+0.0005" and "+0.0005" in TEXT, "what the noise brings"
+    assert 0 < chosen["auroc"] - without["auroc"] < 0.001 and "by less than 0.001" in TEXT, "what the noise brings"
     assert round(without["spread"], 3) == 0.002 and "spread of 0.002" in TEXT
 
 
