@@ -32,7 +32,7 @@ def test_lists(tmp_path):
     assert done.returncode == 0 and "01" in done.stdout and "01_ecg5000_anomaly_detection.ipynb" in done.stdout
     done = ecgnb("params", "01", cwd=tmp_path)
     assert done.returncode == 0
-    for text in ("epochs", "int", "threshold_quantile", "0.95", "passes over the training beats [1, 10000]"):
+    for text in ("epochs", "int", "threshold_quantile", "0.95", "how often the network sees all training beats [1, 10000]"):
         assert text in done.stdout
 
 
@@ -123,6 +123,7 @@ def begun_run(begun, folder):
     return process
 
 
+@pytest.mark.slow
 def test_an_interrupted_run(short_lesson, tmp_path):
     process = begun_run(short_lesson, tmp_path / "run")
     process.send_signal(signal.SIGINT)
@@ -132,6 +133,7 @@ def test_an_interrupted_run(short_lesson, tmp_path):
     assert not (tmp_path / "run" / "metrics.json").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_not_taken_for_a_finished_one(short_lesson, tmp_path):
     process = begun_run(short_lesson, tmp_path / "run")
     os.killpg(process.pid, signal.SIGKILL)

@@ -62,6 +62,7 @@ def test_real_leads(real_records):
     assert (by_name.signal[by_name.r_sample == record.r_sample[5]][0] == by_place).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after", "fs"), [(75, 112, 125.0), (144, 144, 360.0), (360, 360, 360.0)])
 def test_every_real_beat_is_kept_or_counted(real_mitdb, before, after, fs):
     beats = load_mitdb("real", before=before, after=after, fs=fs)
@@ -547,6 +548,7 @@ def test_a_folder_that_cannot_be_written(counted, data_dir):
     assert len(load(a=1)) == len(load(a=1)) and len(calls) == 2
 
 
+@pytest.mark.slow
 def test_runs_side_by_side(real_mitdb, tmp_path):
     """Four processes want the same beats, with no cache yet: all get them, one whole file is left."""
     data = tmp_path / "data"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -32,7 +33,13 @@ def recorded(lesson: Lesson) -> dict[str, dict[str, Any]]:
 
 def is_earlier(lesson: Lesson, run: dict[str, Any]) -> bool:
     """Say whether a run was recorded before the lesson's code became what it is now."""
-    return run.get("code_sha256") != code_sha256(jupytext.read(lesson.script))
+    return run.get("code_sha256") != _code(lesson.script.read_text(encoding="utf-8"))
+
+
+@functools.lru_cache
+def _code(script: str) -> str:
+    """Return the SHA-256 of a script's code cells; to part a long lesson into cells takes a while."""
+    return code_sha256(jupytext.reads(script, fmt="py:percent"))
 
 
 def _fill(text: str, marker: str, lines: list[str], prefix: str = "") -> str:
