@@ -32,7 +32,13 @@ def test_lists(tmp_path):
     assert done.returncode == 0 and "01" in done.stdout and "01_ecg5000_anomaly_detection.ipynb" in done.stdout
     done = ecgnb("params", "01", cwd=tmp_path)
     assert done.returncode == 0
-    for text in ("epochs", "int", "threshold_quantile", "0.95", "how often the network sees all training beats [1, 10000]"):
+    for text in (
+        "epochs",
+        "int",
+        "threshold_quantile",
+        "0.95",
+        "how often the network sees all training beats [1, 10000]",
+    ):
         assert text in done.stdout
 
 
