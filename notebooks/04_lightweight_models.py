@@ -128,8 +128,8 @@ run = Run.start("04", globals(), beats)
 # %% [markdown]
 # ## The data
 #
-# We cut two seconds (`segment_seconds`) around each R peak. The beat stands in the middle, its neighbours beside it, so a network can see
-# whether a beat comes early.
+# We cut two seconds (`segment_seconds`) around each R peak. The beat stands in the middle, its neighbours beside it, so a
+# network can see whether a beat comes early.
 #
 # First the whole recording goes through a **zero-phase high-pass filter** of 0.5 Hz (run forward and backward, so that no
 # wave is shifted). It removes **baseline wander**. Then the signal is resampled, cut, and each window is z-scored.
@@ -232,6 +232,7 @@ pd.DataFrame(sizes).T
 test, val = parts[split].test, parts[split].val
 by_record = pd.crosstab(beats.record[test], beats.class_name[test])
 by_record = by_record.reindex(columns=names, fill_value=0)  # (n_records, 4) counts
+by_record.columns.name = None
 share_of_one = (by_record.max() / by_record.sum()).round(3)
 
 # %% tags=["hide-input"]
@@ -373,8 +374,8 @@ elif called_n > 0.99:
         f"With the correction, timing alone predicts N for **{called_n:.1%}** of "
         "the test beats: the same as the majority class, or nearly. SVEB must score "
         f"{correction[0] - correction[1]:.1f} more than N to be predicted, and "
-        "timing is hardly ever that confident. So its rows without the correction "
-        "are the baseline to look at."
+        "timing is hardly ever that confident. So its row without the correction "
+        "is the baseline to look at."
     )
 else:
     told = (
@@ -409,8 +410,8 @@ show_text(told)
 #
 # ### Filters that are learned
 #
-# The front end of LiteECGNet deserves a look. Each filter has 63 weights (**taps**), but only *two* numbers of it are learned: its lower
-# cut-off frequency and its bandwidth.
+# The front end of LiteECGNet deserves a look. Each filter has 63 weights (**taps**), but only *two* numbers of it are
+# learned: its lower cut-off frequency and its bandwidth.
 
 # %%
 filters = LiteECGNet(n_samples=2 * half, n_classes=4).front[0]

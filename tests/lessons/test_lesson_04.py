@@ -34,8 +34,6 @@ def test_what_the_lesson_says_of_the_recorded_default_run():
     assert record == "104" and n > 0.5 * sum(row[2] for row in found["hardest"]), "most of them are one patient's"
     assert found["models"]["micro_ecgnet"]["parameters"] == pytest.approx(5000, rel=0.05), "some five thousand"
     assert found["models"]["micro_ecgnet"]["latency_ms_p50"] < 0.5, "less than half a millisecond"
-    faster = [n for n, m in found["models"].items() if m["latency_ms_p50"] < 1]
-    assert faster == ["micro_ecgnet"]
 
 
 @pytest.mark.parametrize("profile", ["default", "full"])
