@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two torch processes with default threads spin against each other, so the tests give each one thread.
 ONE_THREAD := OMP_NUM_THREADS=1
 # Tests in the order of tests/conftest.py; those that share a lesson's run, a book or a server go to one worker.
-PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: run test test-fast lab app book notebooks full weights readme screenshot bench lint constraints clean

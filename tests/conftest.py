@@ -20,6 +20,7 @@ from pathlib import Path
 import jupytext
 import pytest
 from shown import Shown
+from xdist.scheduler import LoadScopeScheduling
 
 from ecgnb.cli import main
 from ecgnb.course.execute import execute
@@ -61,48 +62,46 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ["ECGNB_HEADLESS"] = "1"
 
 
-LONGEST = (
-    "lessons",
-    "real",
-    "smoke_runs",
-    "book",
-    "lab",
-    "sweeps",
-    "app_browser",
-)  # what takes minutes, and is started before the rest
+# What takes minutes, and is started before the rest; a worker would idle while the other one does the last of them.
+LONGEST = ("lesson", "test_real_run", "test_smoke_runs", "test_book", "test_lab", "test_sweeps", "test_app_browser")
 OF_A_LESSON = {"smoke", "smoke_namespace", "section_faults"}  # fixtures that execute a lesson
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Mark as slow what executes a lesson; keep together what shares a run; start the longest, end with the short.
+    """Mark as slow what executes a lesson; put the longest first."""
 
-    Without that a worker idles while the other one executes the last lesson alone.
-    """
-    ranks = {}
+    def rank(item):
+        share = shared_run(item.nodeid)
+        return next((n for n, kind in enumerate(LONGEST) if kind in share), len(LONGEST)), share
+
     for item in items:
-        kind, group = kind_of(item)
-        if kind in ("lessons", "real"):
+        if OF_A_LESSON & set(item.fixturenames) or item.path.name.startswith("test_real_run"):
             item.add_marker("slow")
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
-        ranks[item] = (LONGEST.index(kind) if kind in LONGEST else len(LONGEST), kind, group)
-    items.sort(key=ranks.__getitem__)
+    items.sort(key=rank)
 
 
-def kind_of(item):
-    """Return what a test belongs to, and the group that one worker runs; "" for a test that shares nothing dear."""
-    name = item.path.stem.removeprefix("test_")
-    if name.startswith("real_run"):
-        return "real", ""
-    if OF_A_LESSON & set(item.fixturenames):
-        number = re.search(r"lesson_(\d\d)", name)
-        given = getattr(item, "callspec", None)
-        number = number.group(1) if number else next(iter(given.params.values())).number
-        return "lessons", f"lesson {number}"
-    if name in ("sweeps", "smoke_runs") and item.get_closest_marker("slow"):
-        return name, ""
-    return name, name
+def shared_run(nodeid):
+    """Return what a test shares with others, so that one worker runs them: a lesson's run, a module's fixtures."""
+    file = nodeid.partition("::")[0].rpartition("/")[2].removesuffix(".py")
+    lesson = re.search(r"test_lesson_(\d\d)", file) or re.search(
+        r"test_(?:smoke_runs|sections)\.py::.*\[(\d\d)\]$", nodeid
+    )
+    if lesson:
+        return f"lesson {lesson.group(1)}"
+    return nodeid if file in ("test_sweeps", "test_smoke_runs") else file
+
+
+class BySharedRun(LoadScopeScheduling):
+    """Hands whole shares of the tests to the workers."""
+
+    def _split_scope(self, nodeid):
+        return shared_run(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Take the place of xdist's own: its groups of marked tests do not come about with pytest 9.2."""
+    return BySharedRun(config, log)
 
 
 def real(dataset):

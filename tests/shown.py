@@ -65,8 +65,8 @@ def in_notebook(path: Path) -> dict[str, list[str]]:
 
 
 def shortest(forms: dict[str, str]) -> str:
-    """Return the form of a displayed thing that is compared."""
-    return next((forms[form] for form in FORMS if form in forms), "")
+    """Return the form of a displayed thing that is compared, without what differs between two runs."""
+    return sanitized(next((forms[form] for form in FORMS if form in forms), ""))
 
 
 def sanitized(text: str) -> str:
