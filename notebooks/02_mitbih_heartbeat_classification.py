@@ -36,7 +36,8 @@
 #
 # > **About this lesson.**
 # > <!-- times:start -->
-# > *Reading:* about 25 minutes. *Running*, as measured on cpu, 2 threads: smoke 14 s · default 13.1 min · full 37.8 min.
+# > *Reading:* about 20 minutes, 95 with every line of code.
+# > *Running*, as measured on cpu, 2 threads: smoke 38 s · default 24.9 min · full 37.8 min (recorded with an earlier version of this lesson).
 # > <!-- times:end -->
 # >
 # > *Data:* the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0): 48
@@ -361,6 +362,10 @@ assert not set(ds1_patient) & set(datasets.patient_of(ds2.record))
 # %% [markdown]
 # ## Baselines first
 #
+# *Starts from: Three ways to split. (After a restart of the kernel, run the cell of
+# parameters, Setup and the sections that are named here, in this order; then you can go
+# on with this one. Every section that needs others says so.)*
+#
 # Two that take seconds. The **majority class** says N to everything. A **logistic
 # regression on the RR intervals** knows only *when* a beat came, nothing of its shape.
 #
@@ -644,6 +649,8 @@ print("parameters", f"{models.count_parameters(model):,}")
 # %% [markdown]
 # ## Class imbalance: five strategies
 #
+# *Starts from: Three ways to split; Baselines first.*
+#
 # Of a hundred beats, two or three are S and fewer than one is F. What can be done?
 #
 # - **neither**: plain **cross-entropy**, $-\log p$ with $p$ the probability of the true class;
@@ -872,6 +879,8 @@ show_text(
 # %% [markdown]
 # ## Training
 #
+# *Starts from: Three ways to split; Baselines first; Class imbalance: five strategies.*
+#
 # Now the network in full, on the beat-wise split. What should the curves do? The
 # training loss is measured with dropout, so it may lie *above* the validation loss. And
 # if the validation loss rises while the training loss still falls, the network learns
@@ -915,6 +924,9 @@ show_text(
 
 # %% [markdown]
 # ## Evaluation: the number everyone reports
+#
+# *Starts from: Three ways to split; Baselines first; Class imbalance: five strategies;
+# Training.*
 
 # %%
 test = everyone[beat_wise.test]
@@ -967,6 +979,8 @@ show_text(
 
 # %% [markdown]
 # ## Calibration: can its confidence be believed?
+#
+# *Starts from: all sections above, but for: The data; The model.*
 #
 # Confidence is useful if wrong beats have little of it. Then a program can say "not
 # sure" and leave those beats to a person.
@@ -1070,6 +1084,8 @@ class_errors
 # %% [markdown]
 # ## The worst errors
 #
+# *Starts from: all sections above, but for: The data; The model.*
+#
 # The beats that the network was most confident of, and got wrong: two of each true
 # class. In grey, the median N beat of the same record's training beats: what is usual
 # for this patient.
@@ -1129,6 +1145,8 @@ if worst_rows:
 
 # %% [markdown]
 # ## What the number hides
+#
+# *Starts from: all sections above, but for: The data; The model; The worst errors.*
 #
 # Each test beat above had neighbours in training, from the same heart, minutes or
 # seconds away. A monitor meets new patients. So: the same architecture on the two other
@@ -1322,6 +1340,8 @@ show_text(
 
 # %% [markdown]
 # ## Stacking: add the patient's own rhythm
+#
+# *Starts from: all sections above, but for: The data; The model; The worst errors.*
 #
 # Timing alone can rank S beats above N beats, as you saw, but it hardly ever calls one S:
 # it takes them for N or V. The network knows V by its shape. Can the two help each other?
@@ -1541,6 +1561,8 @@ show_text(
 # %% [markdown]
 # ## Beside the published figures
 #
+# *Starts from: all sections above, but for: The data; The model; The worst errors.*
+#
 # Never compare figures across protocols. In the beat-wise half, the test beats'
 # neighbours were in training, for everybody. The patient-wise half says something of new
 # patients. Even within a half, protocols differ; the last column says how.
@@ -1600,6 +1622,9 @@ show_text(
 # %% [markdown]
 # ## Another training, another number, and how the hyperparameters were chosen
 #
+# *Starts from: all sections above, but for: The data; The model; The worst errors;
+# Beside the published figures.*
+#
 # The interval over records does not know that another training gives another network.
 # So train again, with other first weights and another order of batches.
 
@@ -1644,6 +1669,8 @@ show_text(
 # | 4 | 0.003 | 112 | 0.5599 | 0.1723 | 0.1959 | 0.5610 |
 # | 2 | 0.003 | 75 | 0.5104 | 0.0455 | 0.0176 | 0.5835 |
 # | 4 | 0.001 | 75 | 0.4850 | 0.1048 | 0.0327 | 0.5255 |
+#
+# *This table was recorded with an earlier version of this lesson.*
 # <!-- search:end -->
 #
 # The spread is the standard deviation over three folds: with so few patients who have S
@@ -1831,6 +1858,10 @@ search_table.sort(key=lambda row: -row["macro F1, N S V"])
 # %% [markdown]
 # ## Quiz
 #
+# *Starts from: Three ways to split; Baselines first; Class imbalance: five strategies;
+# Training; Evaluation: the number everyone reports; Calibration: can its confidence be
+# believed?; What the number hides.*
+#
 # Five questions. Answer first, then open.
 
 # %% tags=["hide-input"]
@@ -1940,6 +1971,9 @@ show_text("".join(quiz))
 
 # %% [markdown]
 # ## The record of this run
+#
+# *Starts from: all sections above, but for: The data; The model; The worst errors;
+# Beside the published figures; Quiz.*
 #
 # Both networks and their predictions are in the run folder; the last cell writes the
 # numbers and where they come from.
