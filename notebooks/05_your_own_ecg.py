@@ -35,6 +35,8 @@
 # %% [markdown]
 # > **About this lesson.**
 # > <!-- times:start -->
+# > *Reading:* about 15 minutes, 65 with every line of code.
+# > *Running*, as measured on cpu, 2 threads: smoke 19 s · default 3.6 min · full 5.7 min (recorded with an earlier version of this lesson).
 # > <!-- times:end -->
 # >
 # > *Data:* DS2 of the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0), 22 recordings of patients the
@@ -198,6 +200,10 @@ show_text(
 # %% [markdown]
 # ## Baselines first
 #
+# *Starts from: The data. (After a restart of the kernel, run the cell of parameters,
+# Setup and the sections that are named here, in this order; then you can go on with
+# this one. Every section that needs others says so.)*
+#
 # The standard (ANSI/AAMI EC57) says when a beat counts as found: an R peak is reported within 150 ms of the annotated
 # one, the **reference peak**. Each pairs with one at most. What is reported and pairs with nothing is a **false
 # positive**. Ventricular flutter is left out, as its waves are not annotated as beats.
@@ -297,6 +303,8 @@ show_text(
 
 # %% [markdown]
 # ## The model
+#
+# *Starts from: The data; Baselines first.*
 #
 # Two models work one after the other: a **detector** finds the beats, a **classifier** labels them. Here is ours for the
 # first task.
@@ -490,6 +498,8 @@ by_class.assign(sensitivity=by_class["sensitivity"].map("{:.2%}".format))
 
 # %% [markdown]
 # ## From peaks to labels
+#
+# *Starts from: all sections above.*
 #
 # The rest is lesson 02: resample to the network's rate, cut the window its recipe asks for, z-score, compute probabilities.
 #
@@ -824,6 +834,8 @@ show_text(
 # %% [markdown]
 # ## When to abstain
 #
+# *Starts from: all sections above.*
+#
 # A network always answers. **Selective classification** lets it abstain: below `min_confidence` we write `?`. The share
 # that is still classified is the **coverage**. The less coverage, the higher should be the accuracy of the rest. The
 # default threshold, 0.7, is a round number that nobody tuned.
@@ -932,6 +944,8 @@ show_text(
 
 # %% [markdown]
 # ## What goes wrong
+#
+# *Starts from: The data; Baselines first; The model; From peaks to labels.*
 #
 # Your recording differs from those the network learned from: another sampling rate, another lead, electrodes swapped. We
 # do each of these to DS2 and see what is left.
@@ -1094,6 +1108,8 @@ show_text(
 #
 # ## Your file
 #
+# *Starts from: The data.*
+#
 # Put the path of your recording into `recording` above, its sampling rate into `fs` if the file does not say it, and run
 # the notebook again. A table may have commas, semicolons or tabs, one column or several, a header or none. A column of
 # time gives the rate, and so does a line such as `Sample Rate,512 hertz` (watches write it). WFDB records and NumPy arrays
@@ -1143,6 +1159,8 @@ pd.Series(yours.summary()).to_frame("your recording")
 # the table of beats, hold what is needed.
 #
 # ## Out of the notebook
+#
+# *Starts from: The data; Baselines first; The model; From peaks to labels.*
 #
 # A network in PyTorch needs PyTorch, hundreds of megabytes of it. **ONNX** is a file format for networks that many small
 # programs can run. `export_onnx` writes ours, with its recipe and classes inside, and checks on random curves, in batches
@@ -1308,6 +1326,8 @@ show_text(
 
 # %% [markdown]
 # ## Quiz
+#
+# *Starts from: all sections above, but for: What goes wrong; Your file.*
 #
 # Five questions about the run above. Answer first, then open.
 
@@ -1510,6 +1530,8 @@ show_text(
 # - El-Yaniv, Wiener 2010. On the foundations of noise-free selective classification. *Journal of Machine Learning Research* 11.
 #
 # ## The record of this run
+#
+# *Starts from: all sections above, but for: Your file; Quiz.*
 
 # %% tags=["hide-input"]
 run.save_model(classifier.network, recipe=recipe, classes=classes)
