@@ -34,7 +34,8 @@
 # %% [markdown]
 # > **About this lesson.**
 # > <!-- times:start -->
-# > *Reading:* about 25 minutes. *Running*, as measured on cpu, 2 threads: smoke 34 s · default 7.8 min · full 23.4 min.
+# > *Reading:* about 20 minutes, 65 with every line of code.
+# > *Running*, as measured on cpu, 2 threads: smoke 27 s · default 5.2 min · full 23.4 min (recorded with an earlier version of this lesson).
 # > <!-- times:end -->
 # >
 # > *Data:* the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0), as in lesson 02; here each beat stands in the
@@ -176,6 +177,10 @@ run.show(
 # %% [markdown]
 # ## Three ways to split
 #
+# *Starts from: The data. (After a restart of the kernel, run the cell of parameters,
+# Setup and the sections that are named here, in this order; then you can go on with
+# this one. Every section that needs others says so.)*
+#
 # - **Stratified**: 70 % of the beats for training, 15 % for validation, 15 % for the test, at random, each class with its
 #   share. Such a split is called **beat-wise** or **intra-patient**: most patients are on both sides. Many papers on small
 #   networks report it.
@@ -263,6 +268,8 @@ run.show(
 
 # %% [markdown]
 # ## Baselines first
+#
+# *Starts from: The data; Three ways to split.*
 #
 # Three baselines, scored as the networks will be: always the **majority class**; a **logistic regression** on the RR
 # intervals alone; and one on the samples, which is a network of one layer: one weight for each sample and class.
@@ -670,6 +677,8 @@ show_text(told)
 # %% [markdown]
 # ## Training
 #
+# *Starts from: The data; Three ways to split; Baselines first.*
+#
 # One recipe for all: AdamW, one cycle of the learning rate, a few epochs, and the weights of the epoch with the lowest
 # validation loss. The training loop is the one that lesson 01 shows. First come the validation beats that are watched: at most
 # 200 of each class, or up to 2,000 beats if all classes are taken as they come.
@@ -784,6 +793,8 @@ show_text(told)
 
 # %% [markdown]
 # ## Does each design choice pay?
+#
+# *Starts from: The data; Three ways to split; Baselines first; Training.*
 #
 # First the claims about MicroECGNet. An **ablation study** takes one choice back at a time. Each change is a small function
 # that alters a fresh network.
@@ -928,6 +939,8 @@ show_text(told)
 # %% [markdown]
 # ## How accurate is each network?
 #
+# *Starts from: all sections above, but for: The models; Does each design choice pay?*
+#
 # Now all of them.
 
 # %% tags=["nbval-ignore-output"]
@@ -1034,6 +1047,8 @@ show_text(told)
 # %% [markdown]
 # ## Accuracy against cost
 #
+# *Starts from: all sections above, but for: The models; Does each design choice pay?*
+#
 # A network is on the **Pareto front** if no other network is at least as good in both accuracy and cost, and better in one of
 # them. All others are *dominated*.
 
@@ -1123,6 +1138,9 @@ show_text(told)
 # %% [markdown]
 # ## More beats instead of more parameters
 #
+# *Starts from: all sections above, but for: The models; Does each design choice pay?;
+# Accuracy against cost.*
+#
 # Every network was given the same beats, or the same minutes. But a network that takes a moment for an epoch can learn from
 # *all* beats there are, and still be done sooner than the large ones. So give the smallest every training beat. (The idea came
 # after a first look at the test, and was tried on folds of the other patients before it was tested.)
@@ -1187,6 +1205,8 @@ if class_limit:
 
 # %% [markdown]
 # ## How much of a score is leakage?
+#
+# *Starts from: The data; Three ways to split; Baselines first; Training.*
 #
 # Now the other two splits. The networks below learn from as many beats of each class on each of the three: as many as the
 # poorest split has. *Stratified* and *stratified-gap* are tested on the very same beats, so their difference is paired.
@@ -1275,6 +1295,9 @@ show_text(told)
 # %% [markdown]
 # ## What goes wrong
 #
+# *Starts from: The data; Three ways to split; Baselines first; What a beat costs;
+# Training; How accurate is each network?*
+#
 # Do the networks fail on the same beats?
 
 # %%
@@ -1334,6 +1357,9 @@ run.show(
 
 # %% [markdown]
 # ## Quiz
+#
+# *Starts from: all sections above, but for: The models; Does each design choice pay?;
+# More beats instead of more parameters; What goes wrong.*
 #
 # Five questions; the numbers are those of this run. Answer first, then open.
 
@@ -1561,6 +1587,8 @@ ask(
 
 # %% [markdown]
 # ## The record of this run
+#
+# *Starts from: all sections above, but for: The models; Quiz.*
 #
 # Models, predictions, one report a network, and the numbers above go into the run's folder.
 
