@@ -33,7 +33,8 @@
 # %% [markdown]
 # > **About this lesson.**
 # > <!-- times:start -->
-# > *Reading:* about 25 minutes. *Running*, as measured on cpu, 1 threads: smoke 17 s · default 2.1 min · full 14.9 min.
+# > *Reading:* about 20 minutes, 60 with every line of code.
+# > *Running*, as measured on cpu, 1 thread, cpu, 1 threads: smoke 23 s · default 2.2 min · full 14.9 min (recorded with an earlier version of this lesson).
 # > <!-- times:end -->
 # >
 # > *Data:* ECG5000 of the UCR archive (Chen et al. 2015), cut from record chf07 of PhysioNet's chfdb (Goldberger et
@@ -246,6 +247,10 @@ show_text(
 # %% [markdown]
 # ## The split
 #
+# *Starts from: The data. (After a restart of the kernel, run the cell of parameters,
+# Setup and the sections that are named here, in this order; then you can go on with
+# this one. Every section that needs others says so.)*
+#
 # This is **anomaly detection** as **one-class learning**: the network learns from normal beats only. We divide them
 # 70/15/15 into training, validation and test.
 #
@@ -273,6 +278,8 @@ class_name = beats.class_name[split.test]
 
 # %% [markdown]
 # ## Baselines first
+#
+# *Starts from: The data; The split.*
 #
 # How far do we get without a network? Every detector here gives each beat a **score**: the higher, the more anomalous.
 # We compare detectors by **AUROC**, the area under the ROC curve. It says how often a random anomaly scores above a
@@ -367,6 +374,8 @@ show_text(
 # %% [markdown]
 # ## The model
 #
+# *Starts from: The data; The split.*
+#
 # An **autoencoder** reads a beat $x \in \mathbb{R}^{140}$, encodes it into a short **latent vector** $z = f(x)$ and
 # **reconstructs** it, $\hat x = g(z)$: it draws the beat again from a few numbers. Training makes the mean absolute
 # **reconstruction error** small, on normal beats alone:
@@ -428,6 +437,8 @@ print("parameters     ", f"{models.count_parameters(model):,}")
 
 # %% [markdown]
 # ## Training
+#
+# *Starts from: all sections above.*
 #
 # This is the loop at the heart of all training in this course. One **epoch** is one walk through all training beats, a
 # **batch** at a time: reconstruct, compute the loss, go back for the gradient, change the weights a little.
@@ -531,6 +542,8 @@ show_text(
 # %% [markdown]
 # ## What the network reconstructs, and what it cannot
 #
+# *Starts from: all sections above.*
+#
 # The score of a beat is its reconstruction error. By hand, for one beat, and from the package, for all:
 
 # %%
@@ -583,6 +596,8 @@ show_reconstructions(
 # %% [markdown]
 # ## A threshold from normal beats alone
 #
+# *Starts from: all sections above.*
+#
 # Where do we raise the alarm? A user of such a detector has no anomalies to tune on. But there are held-out normal
 # beats, so we can decide how many false alarms we'll bear: the threshold is a **quantile** of the *validation* normals'
 # errors, the value that a given share of them stays below.
@@ -626,6 +641,8 @@ show_text(
 
 # %% [markdown]
 # ## The result
+#
+# *Starts from: all sections above.*
 #
 # First the question that needs no threshold: does the network rank beats better than the best baseline? Both are
 # judged on the same beats, so we resample these once for both and look at the *difference*: a **paired** comparison.
@@ -796,6 +813,8 @@ show_text(
 # %% [markdown]
 # ## What the score hides: a threshold that has seen the test
 #
+# *Starts from: all sections above.*
+#
 # A widely copied tutorial looks at the histogram of the *test* errors and puts the line where it separates best. That
 # line has seen the answers. We call it the oracle's. How much does it flatter?
 #
@@ -856,6 +875,9 @@ show_text(
 # %% [markdown]
 # ## The worst errors
 #
+# *Starts from: all sections above, but for: What the score hides: a threshold that has
+# seen the test.*
+#
 # Numbers summarise, beats explain. The five normal beats with the largest error, and the five anomalies with the
 # smallest.
 
@@ -896,6 +918,8 @@ show_text(
 
 # %% [markdown]
 # ## One sample a step, or several?
+#
+# *Starts from: The data; The split; Baselines first; The model; Training.*
 #
 # The same network, the same number of epochs, the same learning rate; only the number of samples per step changes. For
 # this and what follows we train often, so we wrap what we did above.
@@ -975,6 +999,9 @@ show_text(
 
 # %% [markdown]
 # ## Is a lower loss a better detector?
+#
+# *Starts from: all sections above, but for: What the score hides: a threshold that has
+# seen the test; The worst errors.*
 #
 # If small errors on normal beats are good, smaller ones should be better. So let's give a second, large network more: a
 # latent vector of 64 numbers, outer layers of 128, `large_epochs` epochs. Against the default, three things change at
@@ -1099,6 +1126,9 @@ show_text(
 # %% [markdown]
 # ## How to choose hyperparameters when no anomaly may be looked at
 #
+# *Starts from: The data; The split; Baselines first; The model; Training; One sample a
+# step, or several?*
+#
 # **Hyperparameters** are what we set before training: the length of the latent vector, the noise, the number of epochs.
 # Here the loss does not tell which are right. What does?
 #
@@ -1141,6 +1171,8 @@ show_text(
 # | 8 | 20 | 0.4 | 0.9944 | 0.0024 | 0.1469 |
 # | 8 | 20 | 0.0 | 0.9943 | 0.0023 | 0.1363 |
 # | 8 | 10 | 0.0 | 0.9943 | 0.0020 | 0.1318 |
+#
+# *This table was recorded with an earlier version of this lesson.*
 # <!-- search:end -->
 #
 # Rows are sorted by the mean AUROC; the spread is the standard deviation over the five folds.
@@ -1192,6 +1224,10 @@ if search:
 # %% [markdown]
 # ## Another seed, another number
 #
+# *Starts from: The data; The split; Baselines first; The model; Training; What the
+# network reconstructs, and what it cannot; A threshold from normal beats alone; The
+# result; One sample a step, or several?*
+#
 # A single run is one sample. Other seeds give another split and other first weights, and the baselines are fitted again
 # on each split. (Their test normals overlap with those the search used; only those of seed 0, with which the recorded
 # search ran, don't.)
@@ -1231,6 +1267,9 @@ show_text(
 
 # %% [markdown]
 # ## Move the threshold yourself
+#
+# *Starts from: The data; The split; Baselines first; The model; Training; What the
+# network reconstructs, and what it cannot; A threshold from normal beats alone.*
 #
 # In a live notebook the next cell shows a slider. Move it and watch misses turn into false alarms. (In the rendered
 # course there is none: the histogram under *A threshold from normal beats alone* shows where the threshold lies.)
@@ -1358,6 +1397,10 @@ if is_interactive():
 # %% [markdown]
 # ## Quiz
 #
+# *Starts from: all sections above, but for: The worst errors; How to choose
+# hyperparameters when no anomaly may be looked at; Another seed, another number; Move
+# the threshold yourself.*
+#
 # Five questions. Answer aloud, then open the fold.
 
 # %% tags=["hide-input"]
@@ -1443,6 +1486,9 @@ show_text(
 
 # %% [markdown]
 # ## The record of this run
+#
+# *Starts from: all sections above, but for: The worst errors; Move the threshold
+# yourself; Quiz.*
 #
 # Model, predictions and figures are in the run folder; the last cell writes the numbers and where they come from.
 

@@ -34,7 +34,8 @@
 #
 # > **About this lesson.**
 # > <!-- times:start -->
-# > *Reading:* about 25 minutes. *Running*, as measured on cpu, 2 threads: smoke 18 s · default 4.4 min · full 26.2 min.
+# > *Reading:* about 20 minutes, 85 with every line of code.
+# > *Running*, as measured on cpu, 2 threads: smoke 32 s · default 8.2 min · full 26.2 min (recorded with an earlier version of this lesson).
 # > <!-- times:end -->
 # > It's a long one. A good place for a break is marked halfway.
 # >
@@ -192,6 +193,10 @@ run.show(
 #
 # ## Three ways to split
 #
+# *Starts from: The data. (After a restart of the kernel, run the cell of parameters,
+# Setup and the sections that are named here, in this order; then you can go on with
+# this one. Every section that needs others says so.)*
+#
 # **Patient-wise** (the literature says **inter-patient**) you know from lesson 02: no
 # patient is on both sides.
 
@@ -272,6 +277,8 @@ macro = metrics.macro_f1(over[split])
 
 # %% [markdown]
 # ## Baselines first
+#
+# *Starts from: The data; Three ways to split.*
 #
 # What is the simplest thing that reconstructs a beat from a few numbers, and classifies it
 # from the same few? **Principal components** (PCA) reconstruct: they are the best *linear*
@@ -397,6 +404,8 @@ metrics.table(baselines, **measures)
 #
 # ## The model
 #
+# *Starts from: The data; Three ways to split.*
+#
 # Three networks are built alike: an **encoder** makes the latent vector (the
 # **bottleneck**), a **decoder** reconstructs the beat from it, and a small **head**
 # classifies it, by five **logits**: scores that a softmax turns into probabilities.
@@ -503,6 +512,8 @@ show_text(
 
 # %% [markdown]
 # ## Training with two losses
+#
+# *Starts from: all sections above.*
 #
 # $$L = \alpha \cdot \underbrace{\frac{1}{T} \sum_t (x_t - \hat x_t)^2}_{\text{mean squared
 # error}} \; + \; \beta \cdot \underbrace{(-\log p_y)}_{\text{cross-entropy}}$$
@@ -665,6 +676,8 @@ show_text(
 
 # %% [markdown]
 # ## Evaluation
+#
+# *Starts from: all sections above.*
 #
 # What the network makes of the test beats, in one place. Several networks will be tested, so
 # it's a function again.
@@ -876,6 +889,8 @@ by_class.reindex([name for name in names if name in by_class.index]).round(4)
 # %% [markdown]
 # ## The latent space: the class, or the patient?
 #
+# *Starts from: all sections above.*
+#
 # The **latent space** is the space of all latent vectors: each beat is one point in it. Two
 # ways to look at it in two dimensions: **PCA** shows the directions of largest spread;
 # **t-SNE** (van der Maaten and Hinton 2008) keeps near neighbours together and gives up on
@@ -978,6 +993,9 @@ show_text(
 #
 # ## Does a high reconstruction error mean an abnormal beat?
 #
+# *Starts from: all sections above, but for: The latent space: the class, or the
+# patient?*
+#
 # In lesson 01 the reconstruction error detected anomalies: that network had seen normal
 # beats only, of one patient. Ours has learned to reconstruct V beats too. Six scores, each
 # asked to rank the beats of a class above N beats:
@@ -1079,6 +1097,9 @@ show_text("\n".join(lines) or "No class has 20 test beats.")
 
 # %% [markdown]
 # ## The ablation: does the second loss help?
+#
+# *Starts from: all sections above, but for: Does a high reconstruction error mean an
+# abnormal beat?*
 #
 # An **ablation** takes one part of a method away and looks at what changes. Here only the
 # weights of the two losses differ; network, beats, epochs and seeds stay the same. In each
@@ -1291,6 +1312,8 @@ show_text(
 #
 # ## Convolutional networks beside it
 #
+# *Starts from: all sections above, but for: The ablation: does the second loss help?*
+#
 # The same two losses train convolutional networks: a small one, and a large one with filters
 # of three lengths side by side. We train each as briefly as in the ablation, at 1 : 1.
 
@@ -1356,6 +1379,9 @@ show_text("\n".join(over_lstm(kind) for kind in other_models))
 # LSTM. Lesson 04 goes on from here.
 #
 # ## Three splits, side by side
+#
+# *Starts from: The data; Three ways to split; Baselines first; The model; Training with
+# two losses; Evaluation.*
 #
 # The same training on each split. The one that the parameters choose is there already.
 
@@ -1447,6 +1473,9 @@ show_text(
 # classes, one of which comes mostly from one patient, is mostly that patient's score.
 #
 # ## What goes wrong
+#
+# *Starts from: The data; Three ways to split; Baselines first; The model; Training with
+# two losses; Evaluation.*
 #
 # If reconstruction and classification went together, the beats that are classified wrongly
 # would be the badly reconstructed ones. Are they?
@@ -1661,6 +1690,10 @@ run.show(
 # %% [markdown]
 # ## Quiz
 #
+# *Starts from: all sections above, but for: Does a high reconstruction error mean an
+# abnormal beat?; Convolutional networks beside it; Three splits, side by side; What
+# goes wrong.*
+#
 # Five questions about your run. Answer before you unfold.
 
 # %% tags=["hide-input"]
@@ -1747,6 +1780,8 @@ show_text("\n\n".join(folds))
 #   [jmlr.org/papers/v9/vandermaaten08a](https://www.jmlr.org/papers/v9/vandermaaten08a.html)
 #
 # ## The record of this run
+#
+# *Starts from: all sections above, but for: What goes wrong; Quiz.*
 
 # %%
 run.save_model(network, recipe=recipe, classes=names)
