@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ecgnb import metrics, models
+from ecgnb.classifier import Recipe
 from ecgnb.course.authoring import card
 from ecgnb.course.lessons import find, results_path
 from ecgnb.datasets import DS2, load_mitdb
@@ -209,8 +210,8 @@ def test_dual_models_refuse_beats_of_another_shape(shape):
 def test_pretrained_weights():
     model = models.load_pretrained("cnn_lstm")
     assert not model.training and model(torch.randn(2, 1, 187)).shape == (2, 5)
-    recipe = dict(before=75, after=112, fs=125.0, lead="MLII", unit="z-score", classes="N S V F Q")
-    assert model.saved_values == recipe
+    recipe = Recipe(before=75, after=112, fs=125.0, lead="MLII")
+    assert model.saved_values == recipe.to_values() | {"classes": "N S V F Q"}
     weights = files("ecgnb.models") / "weights"
     assert (weights / "cnn_lstm.pth").stat().st_size < 1_000_000
     with pytest.raises(ModelError, match="no pretrained weights of 'lstm_autoencoder'; there are some of: cnn_lstm"):
