@@ -35,7 +35,7 @@
 # > **About this lesson.**
 # > <!-- times:start -->
 # > *Reading:* about 20 minutes, 85 with every line of code.
-# > *Running*, as measured on cpu, 2 threads: smoke 32 s · default 8.2 min · full 26.2 min (recorded with an earlier version of this lesson).
+# > *Running*, as measured on cpu, 2 threads: smoke 32 s · default 5.8 min · full 26.2 min (recorded with an earlier version of this lesson).
 # > <!-- times:end -->
 # > It's a long one. A good place for a break is marked halfway.
 # >
