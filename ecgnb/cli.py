@@ -235,7 +235,7 @@ def classify(
     plot: Annotated[Path | None, typer.Option(help="Picture of the first seconds with their beats (.png).")] = None,
     model: Annotated[
         str, typer.Option(help="Pretrained weights, or a model file (.pth of a run, .onnx).")
-    ] = "cnn_lstm",
+    ] = "beat_sequence",
     detector: Annotated[str, typer.Option(help="slope, xqrs or sleepecg.")] = "slope",
     min_confidence: Annotated[float, typer.Option(help="A less probable beat is not classified.")] = 0.7,
     flip: Annotated[bool, typer.Option("--flip", help="Turn the signal upside down first.")] = False,
@@ -283,7 +283,9 @@ def classify(
 
 @app.command("export")
 def export(
-    model: Annotated[str, typer.Argument(help="Pretrained weights (cnn_lstm), or a model file (.pth) of a run.")],
+    model: Annotated[
+        str, typer.Argument(help="Pretrained weights, such as beat_sequence, or a model file (.pth) of a run.")
+    ],
     file: Annotated[Path, typer.Argument(help="The ONNX file to write.")],
     int8: Annotated[bool, typer.Option("--int8", help="Compute with 8-bit integers: faster, less exact.")] = False,
 ) -> None:
@@ -297,7 +299,13 @@ def export(
         raise UsageError(f"{model} is an ONNX file already; expected pretrained weights or a .pth file")
     gap = export_onnx(classifier, file, int8=int8)
     typer.echo(f"{file}: {file.stat().st_size / 1000:,.0f} kB, scores within {gap:.1g} of PyTorch's")
-    typer.echo("input: beats (n, samples), z-scored; output: scores (n, classes); how beats are cut: in its metadata")
+    recipe = classifier.recipe
+    parts = f"{classifier.n_samples} samples of the beat"
+    if recipe is not None and recipe.n_numbers > recipe.n_samples:
+        parts += f", {recipe.n_numbers - recipe.n_samples - recipe.n_timing} of the reference beat, "
+        parts += f"{recipe.n_timing} of timing; the beats of a recording in order of time"
+    typer.echo(f"input: beats (n, numbers), a row: {parts}; output: scores (n, {len(classifier.classes)})")
+    typer.echo("how beats are cut and scaled, and what the classes are called: in its metadata")
 
 
 @app.command("app")

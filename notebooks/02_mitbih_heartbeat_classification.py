@@ -1937,7 +1937,8 @@ show_text("".join(quiz))
 # label differently.
 #
 # **Next.** Lesson 03 reconstructs and classifies a beat at once, and asks whether one
-# task helps the other.
+# task helps the other. Lesson 06 comes back to patients never met: what do the rhythm, the
+# patient's own usual beat and more patients add to a network that sees one beat?
 #
 # ### References
 #

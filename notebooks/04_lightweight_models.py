@@ -1549,7 +1549,8 @@ ask(
 # pays (a wait, a battery, a chip), not the one that's easiest to count. If your test has a handful of patients, spend on
 # patients before you spend on parameters.
 #
-# **Next.** Lesson 05 takes one network out of the notebook: a raw recording in, an answer out.
+# **Next.** Lesson 05 takes one network out of the notebook: a raw recording in, an answer out. Lesson 06 asks what a network
+# of this size can do for new patients when it knows their rhythm and their usual beat.
 
 # %% [markdown]
 # ### References

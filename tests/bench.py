@@ -265,7 +265,7 @@ def bench_05():
     times = {name: seconds(lambda name=name: detect_r_peaks(waves[0], 360, name), 3) for name in DETECTORS}
     for name in ("xqrs", "sleepecg"):
         results[f"detecting half an hour, {name} over slope"] = round(times[name] / times["slope"], 1)
-    classifier = load_classifier()
+    classifier = load_classifier("cnn_lstm")
     with tempfile.TemporaryDirectory() as folder:
         exported = {}
         for name, int8 in (("ONNX", False), ("ONNX int8", True)):
@@ -279,7 +279,7 @@ def bench_05():
             results[f"{name}: beats/s"] = round(onnx_beats_per_second(network, n_passes=20))
         half_hour = waves[0][: 1800 * 360]
         results["half an hour, in a running session, s"] = round(
-            seconds(lambda: classify_recording(half_hour, 360, classifier=classifier)), 2
+            seconds(lambda: classify_recording(half_hour, 360, classifier=load_classifier())), 2
         )
         day = np.concatenate([*waves, *waves, *waves])[: 24 * 3600 * 360]
         for name, wave in (("half an hour", half_hour), ("24 hours", day)):

@@ -24,6 +24,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from ecgnb.cli import main
 from ecgnb.course.execute import execute
+from ecgnb.course.exercises import answered, exercises
 from ecgnb.course.folders import read_metrics
 from ecgnb.course.lessons import check_parameters, find, profile_parameters, results_path
 from ecgnb.course.sections import listed, run_first, sections
@@ -166,6 +167,20 @@ def section_faults(smoke_namespace, tmp_path_factory):
         return json.loads(file.read_text())
 
     return of_lesson
+
+
+def check_exercise(lesson, number, namespace, **answers):
+    """Run the check of an exercise on answers, as its notebook does; an answer that is wrong raises AssertionError."""
+    exercise = exercises(lesson)[number - 1]
+    assert set(exercise.names) == set(answers)
+    exec(exercise.checking, dict(namespace) | {"answered": answered} | answers)
+
+
+def solve_exercise(lesson, number, namespace):
+    """Return the variables that the solution of an exercise leaves."""
+    namespace = dict(namespace)
+    exec(exercises(lesson)[number - 1].solution, namespace)
+    return namespace
 
 
 def faults_file(tmp_path_factory, number):

@@ -191,7 +191,11 @@ def test_export_and_classify_with_it(own_csv, tmp_path):
         done = ecgnb("classify", own_csv[0], "--fs", 360, "--model", tmp_path / "m.onnx")
         assert done.returncode == 0 and "N\t" in done.stdout, done.stderr
     assert_one_line_error(ecgnb("export", tmp_path / "m.onnx", "x.onnx"), 2, "is an ONNX file already")
-    assert_one_line_error(ecgnb("export", "resnet", "x.onnx"), 1, "expected one of: cnn_lstm, or a file")
+    assert_one_line_error(
+        ecgnb("export", "resnet", "x.onnx"),
+        1,
+        "expected one of: beat_sequence, beat_sequence_causal, cnn_lstm, or a file",
+    )
 
 
 @pytest.mark.parametrize(

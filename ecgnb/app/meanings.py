@@ -26,8 +26,8 @@ MEANINGS = {
     "S": Meaning(
         "Supraventricular premature beat",
         "The beat came early, from the atria or the node between atria and ventricles. Most people have some.",
-        "Few are harmless. Many, or fast runs of them, are worth showing to a doctor. This network finds few of them "
-        "in people it has not met, so a low count says little.",
+        "Few are harmless. Many, or fast runs of them, are worth showing to a doctor. In people that it has not met "
+        "the network misses some and calls others wrongly, most of all in an uneven rhythm: look at the model's card.",
     ),
     "V": Meaning(
         "Ventricular premature beat",

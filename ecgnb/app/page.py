@@ -14,7 +14,7 @@ import ecgnb.models
 from ecgnb.app import charts, sources
 from ecgnb.app.meanings import MEANINGS
 from ecgnb.classifier.base import Classifier
-from ecgnb.classifier.load import load_classifier
+from ecgnb.classifier.load import OF_SINGLE_BEATS, load_classifier
 from ecgnb.classifier.recording import classify_beats, classify_recording
 from ecgnb.classifier.result import MIN_CONFIDENCE, UNSURE, ClassifiedRecording, beats_to_csv, relabelled
 from ecgnb.datasets.heartbeat_csv import BeatTable
@@ -44,7 +44,7 @@ def remembered(name: str, key: tuple[Any, ...], make: Any) -> Any:
 
 
 def choose_classifier() -> tuple[Classifier, tuple[Any, ...]]:
-    """Let the visitor choose a model; return it and what tells it from others."""
+    """Let the visitor choose a model; return it and what tells it from others. The first one reads recordings."""
     choice = st.sidebar.selectbox("Model", [*ecgnb.models.pretrained_names(), OWN_MODEL], key="model")
     if choice != OWN_MODEL:
         card = Path(ecgnb.models.__file__).with_name("weights") / f"{choice}.md"
@@ -206,6 +206,11 @@ def work_through(recording: Recording, classifier: Classifier, detector: str, fl
 
 def beats_page(classifier: Classifier, model_key: tuple[Any, ...], least: float) -> None:
     """Take beats that somebody has cut, and show them named."""
+    if classifier.recipe is not None and classifier.recipe.of_recordings:
+        st.info(
+            f"{classifier.name} reads a beat beside the rest of its recording; beats alone go to {OF_SINGLE_BEATS}."
+        )
+        classifier, model_key = pretrained(OF_SINGLE_BEATS), (OF_SINGLE_BEATS,)
     wanted = f"A file with {classifier.n_samples} values a row, one beat each"
     upload = st.file_uploader(wanted, type=["csv", "txt", "tsv"], key="beat_file")
     if upload is None and not st.checkbox("Show some synthetic beats", key="beat_sample"):

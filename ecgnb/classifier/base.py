@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 from torch import Tensor, nn
 
 from ecgnb.classifier.recipe import Inputs, Recipe
 from ecgnb.errors import ModelError
-from ecgnb.training import predict
+
+BATCH = 512  # beats that pass at once
 
 
 class Classifier(Protocol):
@@ -51,13 +53,37 @@ class TorchClassifier:
     classes: list[str]
     n_samples: int
 
-    def scores(self, signal: Tensor) -> Tensor:
-        """Give the score of each class, before the softmax: (n_beats, n_samples) scaled to (n_beats, n_classes)."""
-        return class_scores(predict(self.network, signal))
+    @torch.inference_mode()
+    def scores(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give the score of each class, before the softmax: a batch (n_beats, n_numbers) to (n_beats, n_classes)."""
+        device = next(self.network.parameters()).device
+        return class_scores(self.network.eval()(torch.from_numpy(rows).to(device))).float().cpu().numpy()
 
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
         """Give the probability of each class: (n_kept, n_classes)."""
-        return self.scores(torch.from_numpy(inputs.signal)).softmax(dim=1).numpy()
+        parts = [self.scores(rows)[kept] for rows, kept in batches(inputs, reach_of(self.network))]
+        return softmax(np.concatenate([np.zeros((0, len(self.classes)), dtype=np.float32), *parts]), axis=1)
+
+
+def reach_of(network: nn.Module) -> tuple[int, int]:
+    """Return how many beats before and after a beat its scores depend on."""
+    return getattr(network, "reach", (0, 0))
+
+
+def batches(inputs: Inputs, reach: tuple[int, int], size: int = BATCH) -> Iterator[tuple[NDArray[np.float32], slice]]:
+    """Yield batches of a network's rows, each with the neighbours that its scores depend on, and which rows to keep.
+
+    A network that reads one beat at a time has a reach of (0, 0). One that reads a sequence never sees beyond its
+    recording.
+    """
+    before, after = reach
+    rows, recording = inputs.rows, inputs.recording
+    borders = np.flatnonzero(np.diff(recording)) + 1 if max(reach) else np.zeros(0, dtype=np.int64)
+    for first, last in zip([0, *borders], [*borders, len(rows)], strict=True):
+        for start in range(first, last, size):
+            stop = min(last, start + size)
+            low, high = max(first, start - before), min(last, stop + after)
+            yield rows[low:high], slice(start - low, stop - low)
 
 
 def class_scores(output: Any) -> Tensor:

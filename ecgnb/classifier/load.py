@@ -13,8 +13,11 @@ from ecgnb.classifier.base import Classifier, TorchClassifier, class_scores, cla
 from ecgnb.classifier.recipe import Recipe
 from ecgnb.errors import ModelError
 
+DEFAULT = "beat_sequence"  # the weights that serve recordings
+OF_SINGLE_BEATS = "cnn_lstm"  # and beats that somebody has cut
 
-def load_classifier(model: str | Path = "cnn_lstm") -> Classifier:
+
+def load_classifier(model: str | Path = DEFAULT) -> Classifier:
     """Return a classifier that knows how its beats are cut.
 
     Parameters
@@ -52,10 +55,14 @@ def _classifier(name: str, file: str, network: torch.nn.Module, values: dict[str
     n_samples = options.get("n_samples", recipe.n_samples if recipe else None)
     if n_samples is None:
         raise ModelError(f"{file} does not say how many samples of a beat it reads")
-    if recipe is not None and recipe.n_samples != n_samples:
-        raise ModelError(f"{file} reads {n_samples} samples a beat, and its recipe cuts another number")
+    n_numbers = getattr(network, "n_numbers", n_samples)
+    if recipe is not None and (recipe.n_samples, recipe.n_numbers) != (n_samples, n_numbers):
+        raise ModelError(
+            f"{file} reads {n_samples} samples a beat, {n_numbers} numbers with reference beat and timing, and its "
+            f"recipe makes {recipe.n_samples} and {recipe.n_numbers}"
+        )
     with torch.inference_mode():
-        given = class_scores(network(torch.zeros(2, n_samples)))
+        given = class_scores(network(torch.zeros(2, n_numbers)))
     if not isinstance(given, Tensor) or given.shape != (2, len(classes)):
         raise ModelError(
             f"{file} gives {given.shape[-1]} numbers a beat and names {len(classes)} classes; expected as many"

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from ecgnb.classifier.base import TorchClassifier, class_scores, classes_of
-from ecgnb.classifier.recipe import SCALING, Inputs, Recipe
+from ecgnb.classifier.base import TorchClassifier, batches, class_scores, classes_of, reach_of
+from ecgnb.classifier.recipe import SCALINGS, Inputs, Recipe, plain_inputs
 from ecgnb.datasets import synthetic
 from ecgnb.datasets.beats import zscored
 from ecgnb.datasets.wfdb import read_record
@@ -42,8 +42,10 @@ TRACED = 3  # beats in the batch that the exporter watches
 def export_onnx(classifier: TorchClassifier, path: str | Path, *, int8: bool = False) -> float:
     """Write a network as an ONNX file, and prove that it computes the same.
 
-    The file takes ``beats`` (n, n_samples), z-scored, for any n, and gives ``scores`` (n, n_classes), before
-    the softmax. Its metadata say how a beat is cut and scaled, and what the classes are called.
+    The file takes ``beats`` (n, n_numbers) for any n, and gives ``scores`` (n, n_classes), before the softmax. A row is
+    what `Inputs.rows` holds: a beat's samples, scaled; where the recipe says so those of the recording's reference
+    beat, and the timing. Its metadata say how a beat is cut, scaled and timed, what the classes are called, and over
+    how many beats before and after a network of sequences reaches.
 
     Parameters
     ----------
@@ -65,26 +67,27 @@ def export_onnx(classifier: TorchClassifier, path: str | Path, *, int8: bool = F
         Where the file cannot be written, or its scores differ by more than 1e-4 (of an 8-bit file: are no numbers).
     """
     path, n_samples = Path(path), classifier.n_samples
+    n_numbers = classifier.recipe.n_numbers if classifier.recipe else n_samples
     network = _Scores(classifier.network).eval()
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.onnx"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the tracing exporter is the fast one, and deprecated
             torch.onnx.export(
-                network, (torch.zeros(TRACED, n_samples),), str(plain), dynamo=False, opset_version=OPSET,
+                network, (torch.zeros(TRACED, n_numbers),), str(plain), dynamo=False, opset_version=OPSET,
                 input_names=["beats"], output_names=["scores"],
                 dynamic_axes={"beats": {0: "n_beats"}, "scores": {0: "n_beats"}},
             )  # fmt: skip
         graph = _free_batch(onnx.load(plain))
         if int8:
             graph = _quantised(graph, classifier.recipe, Path(folder))
-        values = classifier.recipe.to_values() if classifier.recipe else {"scaling": SCALING}
+        values = classifier.recipe.to_values() if classifier.recipe else {"scaling": SCALINGS["beat"]}
         values |= {"name": classifier.name, "classes": " ".join(classifier.classes)}
-        values |= {"n_samples": n_samples, "int8": int8}
+        values |= {"n_samples": n_samples, "int8": int8, "reach": reach_of(classifier.network)}
         onnx.helper.set_model_props(graph, {name: json.dumps(value) for name, value in values.items()})
         onnx.checker.check_model(graph, full_check=not int8)
         onnx.save(graph, plain)
-        gap = _largest_difference(network, OnnxClassifier(plain), n_samples)
+        gap = _largest_difference(network, OnnxClassifier(plain), n_numbers)
         if not gap < (np.inf if int8 else PARITY):
             raise ModelError(f"the ONNX scores differ from PyTorch's by {gap:.2g}; expected less than {PARITY:g}")
         try:  # whatever lay there before goes only for a file that is proven
@@ -106,12 +109,12 @@ class _Scores(torch.nn.Module):
         return class_scores(self.network(signal))
 
 
-def _largest_difference(network: torch.nn.Module, written: OnnxClassifier, n_samples: int) -> float:
+def _largest_difference(network: torch.nn.Module, written: OnnxClassifier, n_numbers: int) -> float:
     """Return how far the scores are apart on random curves, in batches of several sizes."""
     rng = np.random.default_rng(0)
     gap = 0.0
     for n in (1, 2, 257):
-        beats = zscored(rng.standard_normal((n, n_samples)).cumsum(axis=1).astype(np.float32))
+        beats = zscored(rng.standard_normal((n, n_numbers)).cumsum(axis=1).astype(np.float32))
         with torch.inference_mode():
             expected = network(torch.from_numpy(beats)).numpy()
         gap = max(gap, float(np.abs(written.scores(beats) - expected).max()))
@@ -181,7 +184,7 @@ def _synthetic_beats(recipe: Recipe | None) -> NDArray[np.float32]:
         synthetic.write_mitdb(Path(folder), names, paced=["paced"])
         records = [read_record(folder, name, source="synthetic") for name in names]
     window = recipe.window | {"lead": records[0].leads[0]}
-    return recipe.scaled(np.concatenate([cut_beats(record, **window).signal for record in records]))
+    return np.concatenate([recipe.of(cut_beats(record, **window)).rows for record in records])
 
 
 class OnnxClassifier:
@@ -215,8 +218,13 @@ class OnnxClassifier:
             self.recipe = Recipe.from_values(values, path.name)
             self.classes = classes_of(values, path.name)
             self.n_samples = int(values["n_samples"])
+            before, after = values.get("reach", (0, 0))
+            self.reach = int(before), int(after)
+            self.n_numbers = self.recipe.n_numbers if self.recipe else self.n_samples
             shapes = self.session.get_inputs()[0].shape[-1], self.session.get_outputs()[0].shape[-1]
-            if shapes != (self.n_samples, len(self.classes)):
+            if shapes != (self.n_numbers, len(self.classes)) or not 0 <= min(self.reach) <= max(self.reach) < 10_000:
+                raise ValueError
+            if self.recipe and self.recipe.n_samples != self.n_samples:
                 raise ValueError
         except (KeyError, ValueError, TypeError, AttributeError):
             raise ModelError(
@@ -224,27 +232,27 @@ class OnnxClassifier:
             ) from None
 
     def scores(self, beats: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the score of each class: scaled (n_beats, n_samples) to (n_beats, n_classes)."""
+        """Give the score of each class: rows of one batch, (n_beats, n_numbers), to (n_beats, n_classes)."""
         return self.session.run(None, {self.session.get_inputs()[0].name: beats})[0]
 
-    def all_scores(self, beats: NDArray[np.float32], batch_size: int = 256) -> NDArray[np.float32]:
-        """Give the score of each class as `scores` does, in batches on all cores."""
-        batches = [beats[start : start + batch_size] for start in range(0, len(beats), batch_size)]
+    def all_scores(self, inputs: Inputs, batch_size: int = 256) -> NDArray[np.float32]:
+        """Give the score of each class, (n_kept, n_classes), in batches on all cores."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return np.concatenate(list(pool.map(self.scores, batches)))
+            parts = pool.map(lambda batch: self.scores(batch[0])[batch[1]], batches(inputs, self.reach, batch_size))
+            return np.concatenate([np.zeros((0, len(self.classes)), dtype=np.float32), *parts])
 
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
         """Give the probability of each class, (n_kept, n_classes), of what the recipe made of some beats."""
-        return softmax(self.all_scores(inputs.signal), axis=1)
+        return softmax(self.all_scores(inputs), axis=1)
 
 
 def onnx_latency(classifier: OnnxClassifier, *, rounds: int = 5) -> Latency:
     """Return the time for one beat on one thread, as `metrics.latency` measures it."""
-    beat = np.random.default_rng(0).standard_normal((1, classifier.n_samples), dtype=np.float32)
+    beat = np.random.default_rng(0).standard_normal((1, classifier.n_numbers), dtype=np.float32)
     return fastest_latency(lambda: classifier.scores(beat), rounds=rounds)
 
 
 def onnx_beats_per_second(classifier: OnnxClassifier, *, n_beats: int = 4096, n_passes: int = 3) -> float:
     """Return how many beats a second pass in batches of 256 on all cores: the best of some passes."""
-    beats = np.random.default_rng(0).standard_normal((n_beats, classifier.n_samples), dtype=np.float32)
-    return fastest_rate(lambda: classifier.all_scores(beats), n_beats, n_passes=n_passes)
+    beats = np.random.default_rng(0).standard_normal((n_beats, classifier.n_numbers), dtype=np.float32)
+    return fastest_rate(lambda: classifier.all_scores(plain_inputs(beats)), n_beats, n_passes=n_passes)

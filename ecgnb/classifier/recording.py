@@ -10,11 +10,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ecgnb.classifier.base import Classifier
-from ecgnb.classifier.load import load_classifier
-from ecgnb.classifier.recipe import Inputs
+from ecgnb.classifier.load import OF_SINGLE_BEATS, load_classifier
+from ecgnb.classifier.recipe import plain_inputs
 from ecgnb.classifier.result import MIN_CONFIDENCE, ClassifiedRecording, labelled, table_of
 from ecgnb.datasets.beats import zscored
-from ecgnb.datasets.timing import RR_FEATURES, rr_features_of
 from ecgnb.datasets.windows import even_steps, fill_gaps
 from ecgnb.detection.quality import find_faults, share_pointing_up
 from ecgnb.detection.r_peaks import MIN_SECONDS, check_fs, detect_r_peaks
@@ -46,7 +45,7 @@ def classify_recording(
     fs : float
         Samples per second, 100 to 2,000.
     classifier : Classifier, optional
-        As `load_classifier` gives it; the pretrained ``cnn_lstm`` where it is not given.
+        As `load_classifier` gives it; the pretrained ``beat_sequence`` where it is not given.
     detector : str
         As for `detection.detect_r_peaks`.
     r_sample : (n_beats,) int array, optional
@@ -121,20 +120,19 @@ def _classify(
     """Return the probabilities of each beat (NaN without a window), why it has no window, and the share pointing up."""
     recipe = classifier.recipe
     assert recipe is not None
-    rr = rr_features_of(r / fs)
-    probability = np.full((len(r), len(classifier.classes)), np.nan, dtype=np.float32)
     why = np.full(len(r), "", dtype=object)
-    upward, upright = 0.0, 0
+    parts = [np.zeros((0, recipe.n_samples), dtype=np.float32)]
     for start, stop, low, high in _blocks(len(wave), fs, even_steps(fs, recipe.fs)):
         rows = np.flatnonzero((r >= start) & (r < stop))
-        inputs = recipe.inputs(wave[low:high], fs, r[rows] - low, rr=rr[rows])
-        why[rows] = inputs.why
-        if n := len(inputs.signal):
-            probability[rows[inputs.why == ""]] = classifier.probabilities(inputs)
-            upward += n * share_pointing_up(inputs.signal, recipe.before, recipe.fs)
-            upright += n
-        progress(stop / len(wave))
-    return probability, why.astype(np.str_), upward / upright if upright else float("nan")
+        windows, why[rows] = recipe.cut(wave[low:high], fs, r[rows] - low)
+        parts.append(windows)
+        progress(0.8 * stop / len(wave))
+    windows = np.concatenate(parts)
+    inputs = recipe.inputs_of(windows, why.astype(np.str_), r / fs)
+    probability = np.full((len(r), len(classifier.classes)), np.nan, dtype=np.float32)
+    probability[inputs.why == ""] = classifier.probabilities(inputs)
+    progress(1.0)
+    return probability, inputs.why, share_pointing_up(windows, recipe.before, recipe.fs)
 
 
 def classify_beats(
@@ -146,20 +144,26 @@ def classify_beats(
     ----------
     beats : (n_beats, n_samples) float array
         Cut as the classifier's recipe says; they are z-scored here.
+    classifier : Classifier, optional
+        One of single beats; the pretrained ``cnn_lstm`` where it is not given.
 
     Returns
     -------
     DataFrame
         label, likeliest, confidence, ``p_...`` and why, as in `ClassifiedRecording`.
     """
-    classifier = classifier or load_classifier()
+    classifier = classifier or load_classifier(OF_SINGLE_BEATS)
     windows = np.atleast_2d(np.asarray(beats, dtype=np.float32))
     if windows.ndim != 2 or windows.shape[1] != classifier.n_samples or not np.isfinite(windows).all():
         raise DataError(
             f"beats of shape {windows.shape}; expected (n_beats, {classifier.n_samples}), all values finite"
         )
-    no_rr = np.ones((len(windows), len(RR_FEATURES)), dtype=np.float32)
-    p = classifier.probabilities(Inputs(zscored(windows), no_rr, np.full(len(windows), "")))
+    if classifier.recipe is not None and classifier.recipe.of_recordings:
+        raise ModelError(
+            f"the model {classifier.name} reads a beat beside the rest of its recording, and these are beats alone; "
+            "expected a model of single beats, such as cnn_lstm"
+        )
+    p = classifier.probabilities(plain_inputs(zscored(windows)))
     return labelled(p, np.full(len(p), ""), classifier.classes, min_confidence)
 
 

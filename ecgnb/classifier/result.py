@@ -91,7 +91,7 @@ class ClassifiedRecording:
         if self.pointing_up < UPSIDE_DOWN:
             found.append(
                 f"{1 - self.pointing_up:.0%} of the beats point down: the lead may be upside down, or this heart's QRS "
-                "points down in it. The network learned from upright beats; try again with the signal flipped."
+                "points down in it. Try again with the signal flipped, and compare."
             )
         for fault, doing in (("missing", "has no value"), ("flat", "is flat"), ("clipped", "is clipped")):
             stretches = self.faults[self.faults["fault"] == fault]

@@ -7,6 +7,7 @@ from ecgnb.datasets.heartbeat_csv import load_heartbeat_csv, load_heartbeat_csvs
 from ecgnb.datasets.mitbih import DS1, DS2, MITDB, PACED, RECORDS, divide_records, load_mitdb, load_records, patient_of
 from ecgnb.datasets.nstdb import NOISES, NSTDB, add_noise, load_noise
 from ecgnb.datasets.own.recording import Recording, read_recording
+from ecgnb.datasets.reference import reference_beat, reference_beats
 from ecgnb.datasets.splits import (
     Split,
     beatwise_split,
@@ -25,7 +26,7 @@ from ecgnb.datasets.splits import (
 )
 from ecgnb.datasets.store.fetch import DATASETS, fetch
 from ecgnb.datasets.svdb import SVDB, load_svdb
-from ecgnb.datasets.timing import RR_FEATURES, log_rr, rr_features
+from ecgnb.datasets.timing import RR_FEATURES, log_rr, relative_rr, rr_features
 from ecgnb.datasets.wfdb import AAMI, Record, read_record
 from ecgnb.datasets.windows import cut_beats, highpassed
 
@@ -76,6 +77,9 @@ __all__ = [
     "read_beats",
     "read_record",
     "read_recording",
+    "reference_beat",
+    "reference_beats",
+    "relative_rr",
     "rr_features",
     "stratified_order",
     "without_overlap",

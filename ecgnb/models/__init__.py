@@ -5,6 +5,7 @@ from ecgnb.models.pretrained import load_pretrained, pretrained_names
 from ecgnb.models.registry import (
     CNNLSTM,
     LDCNN,
+    BeatSequenceNet,
     BiRCNN,
     ComplexCNN,
     DeepECGNet,
@@ -24,6 +25,7 @@ from ecgnb.models.registry import (
 __all__ = [
     "CNNLSTM",
     "LDCNN",
+    "BeatSequenceNet",
     "BiRCNN",
     "ComplexCNN",
     "DeepECGNet",

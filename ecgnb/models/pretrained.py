@@ -26,7 +26,9 @@ def load_pretrained(name: str) -> nn.Module:
     Parameters
     ----------
     name : str
-        "cnn_lstm": lesson 02's network, trained on DS1 of mitdb without record 201.
+        "beat_sequence": lesson 06's network of whole recordings, trained on both leads of DS1 without record 201 and of
+        svdb; "beat_sequence_causal": the same for streams; "cnn_lstm": lesson 02's network of single beats, trained on
+        DS1 without record 201.
 
     Raises
     ------

@@ -11,6 +11,7 @@ from torch import nn
 
 from ecgnb.errors import ModelError
 from ecgnb.models.autoencoder_classifier import ComplexCNN, LSTMAutoencoderClassifier, SimpleCNN
+from ecgnb.models.beat_sequence import BeatSequenceNet
 from ecgnb.models.bircnn import BiRCNN
 from ecgnb.models.cnn_lstm import CNNLSTM
 from ecgnb.models.deep_ecgnet import DeepECGNet
@@ -24,6 +25,7 @@ from ecgnb.models.se_ecgnet import SEECGNet
 
 # Adding a model is one file beside this one, and one line here.
 _MODELS: dict[str, Callable[..., nn.Module]] = {
+    "beat_sequence": BeatSequenceNet,
     "bircnn": BiRCNN,
     "cnn_lstm": CNNLSTM,
     "complex_cnn": ComplexCNN,

@@ -3,7 +3,9 @@
 from ecgnb.plotting.beats import plot_beat_gallery, plot_beats_by_class, plot_mean_beats, plot_record_counts
 from ecgnb.plotting.comparison import plot_confusion_shares, plot_cost, plot_losses, plot_records
 from ecgnb.plotting.diagrams import plot_heartbeat, plot_labelled_window, plot_network
+from ecgnb.plotting.patients import plot_minus_reference, plot_promise, plot_steps, plot_with_and_without
 from ecgnb.plotting.recordings import plot_errors_by_record, plot_moved_windows
+from ecgnb.plotting.rhythm import plot_tachogram
 from ecgnb.plotting.scores import (
     plot_confidence,
     plot_confusion_matrix,
@@ -37,8 +39,10 @@ __all__ = [
     "plot_losses",
     "plot_mean_beats",
     "plot_measure_by_class",
+    "plot_minus_reference",
     "plot_moved_windows",
     "plot_network",
+    "plot_promise",
     "plot_reconstructions",
     "plot_record_counts",
     "plot_records",
@@ -46,6 +50,9 @@ __all__ = [
     "plot_roc_and_precision_recall",
     "plot_score_distribution",
     "plot_slope_stages",
+    "plot_steps",
     "plot_strip",
+    "plot_tachogram",
+    "plot_with_and_without",
     "use_style",
 ]

@@ -3,6 +3,7 @@
 from ecgnb.training.history import History
 from ecgnb.training.loop import fit, mean_loss, pick_device, predict, set_seed, train_one_epoch
 from ecgnb.training.losses import DualLoss, FocalLoss, class_weights
+from ecgnb.training.sequences import in_sequences, sequence_loss
 
 __all__ = [
     "DualLoss",
@@ -10,9 +11,11 @@ __all__ = [
     "History",
     "class_weights",
     "fit",
+    "in_sequences",
     "mean_loss",
     "pick_device",
     "predict",
+    "sequence_loss",
     "set_seed",
     "train_one_epoch",
 ]

@@ -194,7 +194,7 @@ def test_a_file_too_large(monkeypatch):
 
 def saved(tmp_path, **values):
     """Return the content of a model file with these values beside the weights; none: what `load_classifier` needs."""
-    values = values or load_classifier().recipe.to_values() | {"classes": "N S V F Q"}
+    values = values or load_classifier("cnn_lstm").recipe.to_values() | {"classes": "N S V F Q"}
     network = models.create("cnn_lstm", n_samples=187, n_classes=5)
     models.save(network, tmp_path / "m.pth", **values)
     return (tmp_path / "m.pth").read_bytes()

@@ -11,7 +11,7 @@ from ecgnb import models
 from ecgnb.classifier.base import TorchClassifier
 from ecgnb.classifier.load import load_classifier
 from ecgnb.classifier.onnx import OnnxClassifier, export_onnx, onnx_beats_per_second, onnx_latency
-from ecgnb.classifier.recipe import Inputs
+from ecgnb.classifier.recipe import plain_inputs
 from ecgnb.classifier.recording import classify_recording
 from ecgnb.datasets import DS2, load_mitdb
 from ecgnb.errors import ModelError
@@ -19,7 +19,7 @@ from ecgnb.errors import ModelError
 
 @pytest.fixture(scope="module")
 def classifier():
-    return load_classifier()
+    return load_classifier("cnn_lstm")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_parity(classifier, files):
     rng = np.random.default_rng(1)
     for n in (1, 5, 600):
         beats = rng.standard_normal((n, 187)).astype(np.float32)
-        given = Inputs(beats, np.ones((n, 4), dtype=np.float32), np.full(n, ""))
+        given = plain_inputs(beats)
         with torch.inference_mode():
             expected = classifier.network(torch.from_numpy(beats)).numpy()
         np.testing.assert_allclose(exported.scores(beats), expected, atol=1e-4)
@@ -62,6 +62,28 @@ def test_int8(files, classifier, synthetic_records):
     wave = synthetic_records[0].signal[:, 0]
     tables = [classify_recording(wave, 360, classifier=load_classifier(path)).beats for path in (plain, small)]
     assert (tables[0]["likeliest"] == tables[1]["likeliest"]).mean() > 0.95
+
+
+@pytest.mark.parametrize("name", ["beat_sequence", "beat_sequence_causal"])
+def test_a_network_of_sequences(tmp_path, synthetic_records, name):
+    """Every size of batch, whole recordings and the borders between them: the scores are PyTorch's."""
+    mine = load_classifier(name)
+    assert export_onnx(mine, tmp_path / "it.onnx") < 1e-4
+    exported = OnnxClassifier(tmp_path / "it.onnx")
+    assert exported.recipe == mine.recipe and exported.reach == mine.network.reach
+    beats = load_mitdb("synthetic", records=["100", "200"], cache=False, **mine.recipe.window)
+    inputs = mine.recipe.of(beats)
+    np.testing.assert_allclose(exported.probabilities(inputs), mine.probabilities(inputs), atol=1e-4)
+    small = inputs._replace(recording=np.zeros_like(inputs.recording))
+    np.testing.assert_allclose(
+        exported.all_scores(small, batch_size=7), exported.all_scores(small, batch_size=900), atol=1e-4
+    )
+    wave = synthetic_records[0].signal[:, 0]
+    tables = [classify_recording(wave, 360, classifier=one).beats for one in (mine, exported)]
+    np.testing.assert_allclose(tables[0]["confidence"], tables[1]["confidence"], atol=1e-4)
+    assert export_onnx(mine, tmp_path / "it8.onnx", int8=True) < np.inf
+    eight = OnnxClassifier(tmp_path / "it8.onnx").probabilities(inputs)
+    assert np.isfinite(eight).all() and eight.shape == (len(beats), 5)
 
 
 def test_int8_names_real_beats_alike(real_mitdb, files, classifier):

@@ -2,17 +2,19 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import jupytext
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import check_exercise, solve_exercise
 from sklearn.metrics import f1_score
 from torch import nn
 
 from ecgnb import datasets, metrics
-from ecgnb.course.exercises import NotSolvedError, answered, exercises
+from ecgnb.course.exercises import NotSolvedError, exercises
 from ecgnb.course.lessons import code_sha256, find, parameters, results_path
 from ecgnb.training import fit, predict, set_seed
 
@@ -92,17 +94,7 @@ def test_the_windows_of_a_convolution_are_as_wide_as_the_lesson_says():
 # The exercises
 
 
-def check(number, namespace, **answers):
-    """Run the check of an exercise on answers, as its notebook does; a wrong answer raises AssertionError."""
-    exercise = exercises(LESSON)[number - 1]
-    assert set(exercise.names) == set(answers)
-    exec(exercise.checking, dict(namespace) | {"answered": answered} | answers)
-
-
-def solve(number, namespace):
-    namespace = dict(namespace)
-    exec(exercises(LESSON)[number - 1].solution, namespace)
-    return namespace
+check, solve = partial(check_exercise, LESSON), partial(solve_exercise, LESSON)
 
 
 @pytest.fixture(scope="module")

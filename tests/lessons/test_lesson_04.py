@@ -3,15 +3,16 @@
 import copy
 import itertools
 import json
+from functools import partial
 
 import jupytext
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import check_exercise, solve_exercise
 
 from ecgnb import metrics
-from ecgnb.course.exercises import answered, exercises
 from ecgnb.course.lessons import code_sha256, find, results_path
 from ecgnb.metrics import Estimate
 from ecgnb.models import create
@@ -66,17 +67,7 @@ def test_what_the_lesson_says_of_the_recorded_full_run():
     assert max(level) - min(level) < 0.03 and averaged < min(level) - 0.1, "the choice that mattered"
 
 
-def check(number, namespace, **answers):
-    """Run the check of an exercise on answers, as its notebook does; an answer that is wrong raises AssertionError."""
-    exercise = exercises(LESSON)[number - 1]
-    assert set(exercise.names) == set(answers)
-    exec(exercise.checking, dict(namespace) | {"answered": answered} | answers)
-
-
-def solve(number, namespace):
-    namespace = dict(namespace)
-    exec(exercises(LESSON)[number - 1].solution, namespace)
-    return namespace
+check, solve = partial(check_exercise, LESSON), partial(solve_exercise, LESSON)
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import check_exercise, solve_exercise
 from scipy.signal import butter, find_peaks, sosfilt, sosfiltfilt
 
 from ecgnb import detection
-from ecgnb.course.exercises import answered, exercises
 from ecgnb.course.lessons import code_sha256, find, results_path
 
 LESSON = find("05")
@@ -85,17 +85,7 @@ def lesson(smoke_namespace):
     return smoke_namespace("05")
 
 
-def check(number, namespace, **answers):
-    """Run the check of an exercise on answers, as its notebook does; an answer that is wrong raises AssertionError."""
-    exercise = exercises(LESSON)[number - 1]
-    assert set(exercise.names) == set(answers)
-    exec(exercise.checking, dict(namespace) | {"answered": answered} | answers)
-
-
-def solve(number, namespace):
-    namespace = dict(namespace)
-    exec(exercises(LESSON)[number - 1].solution, namespace)
-    return namespace
+check, solve = partial(check_exercise, LESSON), partial(solve_exercise, LESSON)
 
 
 @pytest.fixture(scope="module")

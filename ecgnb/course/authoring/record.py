@@ -21,7 +21,7 @@ import nbformat
 from jupytext.combine import combine_inputs_with_outputs
 
 from ecgnb.course import exercises
-from ecgnb.course.authoring.card import PRETRAINED, _weights, model_card
+from ecgnb.course.authoring.card import PRETRAINED, model_card, weights_path
 from ecgnb.course.authoring.text import refresh_text
 from ecgnb.course.display import source_text
 from ecgnb.course.execute import execute
@@ -86,11 +86,11 @@ def update_notebook(lesson: Lesson, *, anew: bool = False) -> bool:
         if code_sha256(jupytext.read(lesson.script)) != code_sha256(source):
             raise RunError(f"the code of lesson {lesson.number} was changed while it ran; call this again")
         shutil.copyfile(folder / "figures" / "hero.png", lesson.script.parent / "images" / f"{lesson.number}_hero.png")
-        if lesson.number in PRETRAINED:
-            name, file = PRETRAINED[lesson.number]
-            _weights("").mkdir(exist_ok=True)
-            shutil.copyfile(folder / file, _weights(f"{name}.pth"))
-            _weights(f"{name}.md").write_text(model_card(lesson), encoding="utf-8")
+        for name, shipped in PRETRAINED.items():
+            if shipped.lesson == lesson.number:
+                weights_path("").mkdir(exist_ok=True)
+                shutil.copyfile(folder / shipped.file, weights_path(f"{name}.pth"))
+                weights_path(f"{name}.md").write_text(model_card(name, lesson), encoding="utf-8")
         ran = _without_traces(nbformat.read(folder / "executed.ipynb", as_version=4))
         ran.metadata["ecgnb"] = {"code_sha256": code_sha256(source), "source": "real"}
     else:
