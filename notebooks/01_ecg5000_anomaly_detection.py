@@ -34,7 +34,7 @@
 # > **About this lesson.**
 # > <!-- times:start -->
 # > *Reading:* about 20 minutes, 60 with every line of code.
-# > *Running*, as measured on cpu, 1 thread, cpu, 1 threads: smoke 23 s · default 2.2 min · full 14.9 min (recorded with an earlier version of this lesson).
+# > *Running*, as measured on cpu, 1 thread: smoke 24 s · default 2.2 min · full 17.3 min.
 # > <!-- times:end -->
 # >
 # > *Data:* ECG5000 of the UCR archive (Chen et al. 2015), cut from record chf07 of PhysioNet's chfdb (Goldberger et
@@ -1171,8 +1171,6 @@ show_text(
 # | 8 | 20 | 0.4 | 0.9944 | 0.0024 | 0.1469 |
 # | 8 | 20 | 0.0 | 0.9943 | 0.0023 | 0.1363 |
 # | 8 | 10 | 0.0 | 0.9943 | 0.0020 | 0.1318 |
-#
-# *This table was recorded with an earlier version of this lesson.*
 # <!-- search:end -->
 #
 # Rows are sorted by the mean AUROC; the spread is the standard deviation over the five folds.

@@ -35,8 +35,8 @@
 # %% [markdown]
 # > **About this lesson.**
 # > <!-- times:start -->
-# > *Reading:* about 15 minutes, 65 with every line of code.
-# > *Running*, as measured on cpu, 2 threads: smoke 19 s · default 3.6 min · full 5.7 min (recorded with an earlier version of this lesson).
+# > *Reading:* about 15 minutes, 70 with every line of code.
+# > *Running*, as measured on cpu, 2 threads: smoke 25 s · default 4.0 min · full 7.0 min (recorded with an earlier version of this lesson).
 # > <!-- times:end -->
 # >
 # > *Data:* DS2 of the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0), 22 recordings of patients the
@@ -1164,7 +1164,7 @@ show_text(
 #
 # ## Your file
 #
-# *Starts from: The data.*
+# *Starts from: The data; Baselines first; The model; From peaks to labels.*
 #
 # Put the path of your recording into `recording` above, its sampling rate into `fs` if the file does not say it, and run
 # the notebook again. A table may have commas, semicolons or tabs, one column or several, a header or none. A column of

@@ -36,7 +36,7 @@
 # > **About this lesson.**
 # > <!-- times:start -->
 # > *Reading:* about 15 minutes, 80 with every line of code.
-# > *Running*, as measured on cpu, 2 threads: smoke 27 s · default 12.1 min.
+# > *Running*, as measured on cpu, 2 threads: smoke 33 s · default 12.4 min.
 # > <!-- times:end -->
 # >
 # > *Data:* the MIT-BIH Arrhythmia Database (Moody and Mark 2001) and the MIT-BIH
@@ -59,10 +59,10 @@
 data: str = "auto"  # where the recordings come from {auto, real, synthetic}
 seed: int = 0  # of first weights, order of batches and folds [0, 4294967295]
 ds1_epochs: int = 8  # epochs of networks that learn from DS1 alone [1, 1000]
-epochs: int = 7  # epochs of networks that learn from svdb, too [1, 1000]
+epochs: int = 6  # epochs of networks that learn from svdb, too [1, 1000]
 length: int = 48  # beats of a training sequence [1, 1000]
 batch_size: int = 32  # sequences per gradient step [1, 100000]
-lr: float = 0.005  # highest learning rate: it rises and falls once [1e-6, 1]
+lr: float = 0.003  # highest learning rate: it rises and falls once [1e-6, 1]
 weight_decay: float = 0.01  # pull of the weights towards zero, in AdamW [0, 10]
 n_folds: int = 3  # folds of patients for cross-validation [2, 21]
 search: bool = False  # repeat the search behind our choices, and test `causal` on svdb
@@ -181,11 +181,12 @@ assert np.isfinite(ds1.signal).all() and np.isfinite(svdb.signal).all()
 # How honest is it? DS2 is no sealed envelope: lessons 02 to 05 scored other networks on
 # it, explorations for this lesson had looked at it several times before this list was
 # written (it was on record 232 that the mean interval seemed better than the median), and
-# while it was written the whole list was scored three times, with other epochs and
-# without some of the augmentation, and eight settings of boosted trees besides. Sizes of
-# the network, epochs and augmentation were chosen on DS1 and svdb, each patient held out
-# once. So svdb helped to choose, too, though no patient of it is ever tested by a network
-# that trained on them.
+# while it was written the whole list was scored four times, with other epochs, learning
+# rates and scales, and eight settings of boosted trees besides. Sizes of the network,
+# epochs and augmentation were chosen on DS1 and svdb, each patient held out once; where
+# two were alike there, we took the cheaper. So svdb helped to choose, too, though no
+# patient of it is ever tested by a network that trained on them. Between those four runs
+# macro F1 on DS2 moved between 0.75 and 0.80, and most of that was record 232.
 
 # %%
 registered = {
@@ -1225,9 +1226,7 @@ candidates = {
     "no reference beat": (replace(recipe, reference=""), {}),
     "no timing": (replace(recipe, rr=""), {}),
     "median": (replace(recipe, rr="median"), {}),
-    "running mean": (replace(recipe, rr="running"), {}),
     "no neighbours": (recipe, {"context": 0}),
-    "15 beats to either side": (recipe, {"context": 4}),
     "half as wide": (recipe, {"channels": 24}),
     "augmentation": (recipe, {"augment": augment}),
 }
