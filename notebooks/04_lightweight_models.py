@@ -932,9 +932,9 @@ if designed["median"] - designed["min"] > 0.2:
 show_text(told)
 
 # %% [markdown]
-# In the recorded full run (360 Hz, known patients, more epochs) five trainings agree closely. There averaging over time
-# is far behind: the read-out that knows the places is the choice that mattered. Separable convolutions are behind by about
-# the spread, the other two are level.
+# In the recorded full run (360 Hz, known patients, more epochs) five trainings of the design agree closely. There averaging
+# over time is far behind, and its five trainings lie far apart: the read-out that knows the places is the choice that
+# mattered. Separable convolutions are behind by about the spread, the other two are level.
 
 # %% [markdown]
 # ## How accurate is each network?

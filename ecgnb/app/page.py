@@ -207,7 +207,7 @@ def work_through(recording: Recording, classifier: Classifier, detector: str, fl
 def beats_page(classifier: Classifier, model_key: tuple[Any, ...], least: float) -> None:
     """Take beats that somebody has cut, and show them named."""
     if classifier.recipe is not None and classifier.recipe.of_recordings:
-        st.info(
+        st.caption(
             f"{classifier.name} reads a beat beside the rest of its recording; beats alone go to {OF_SINGLE_BEATS}."
         )
         classifier, model_key = pretrained(OF_SINGLE_BEATS), (OF_SINGLE_BEATS,)

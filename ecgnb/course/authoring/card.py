@@ -94,7 +94,7 @@ def _beat_sequence(run: dict[str, Any], *, causal: bool) -> str:
         "It looks back only, but for its filter: the mean interval so far, the reference beat of the beats so far (the "
         "first 64 are judged when all are there), earlier beats. It answers half a second after a beat."
         if causal
-        else "It looks at the whole recording: its mean interval, its reference beat, seven beats to either side."
+        else "It reads a recording as a whole: its mean interval, its reference beat, seven beats to either side."
     )
     measured, wrong = "", shipped["n_called_s"]
     if not causal:
