@@ -136,8 +136,9 @@ DS2 by class:
 premature beats are the rule many are missed. F and Q not at all: there was next to nothing to learn them from; paced
 beats it has never seen.
 
-**Limits.** For learning and research, not for diagnosis. Adults in Boston, recorded by Holter between 1975 and 1990.
-Children, pacemakers, noise, signals that are no ECG were not trained on: it answers all the same.
+**Limits.** For learning and research, not for diagnosis. mitdb was recorded in Boston between 1975 and 1979; of svdb's
+patients little is published. Children, pacemakers, noise, signals that are no ECG were not trained on: it answers all
+the same.
 """
 
 
