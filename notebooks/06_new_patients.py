@@ -906,7 +906,7 @@ published = pd.DataFrame(rows).T
 published.map("{:.3f}".format)
 
 # %% [markdown]
-# Leaving 201 out takes two things away: the man, and the longest of DS1's recordings with
+# Leaving 201 out takes two things away: the man, and one of DS1's two recordings with
 # **atrial fibrillation**, in which the atria quiver without order and intervals jump from
 # beat to beat. Which of the two matters? Then look at the other recordings with
 # fibrillation in DS2: normal beats that are predicted to be S.
