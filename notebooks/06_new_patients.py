@@ -1295,8 +1295,9 @@ ask(
 )
 ask(
     f"4. This lesson scored {n_looks} settings on DS2. Why is that number in the text?",
-    "The best of many looks flatters. Here the list was written first, and the "
-    "network that we ship wasn't chosen by these scores.",
+    "The best of many looks flatters, and a reader can only allow for it who knows "
+    "how many there were. What we ship was written down as the last rung of the "
+    "ladder, not picked as the row with the best score.",
 )
 ask(
     "5. A watch streams beats. Which ingredients must change?",
