@@ -69,8 +69,11 @@ def test_what_it_says_of_the_ablation(profile):
     assert all(row["error_gain_interval"][0] > 0 for row in mixed[1:]), "reconstruction pays, at 1 : 1 and 1 : 10"
     low, high = mixed[0]["error_gain_interval"]
     assert high < 0 if default else low < 0 < high, "10 : 1: by the rule a gain in the one run, level in the other"
-    low, high = mixed[2]["probe_gain_interval"]
-    assert low > 0 if default else high < 0, "1 : 10: the probe gains in the one run and loses in the other"
+    assert [row["probe_gain_interval"][0] > 0 for row in mixed] == [False, False, True], "one probe gains: 1 : 10"
+    if not default:
+        trained = mixed[2]["probe_gain_of_each_seed"]
+        assert sorted(np.sign(trained)) == [-1, 1, 1], "of its three trainings two gain and one loses"
+        assert max(trained) - min(trained) > mixed[2]["probe_gain"], "less than what another training does"
     low, high = ablation[0]["probe_gain_interval"]
     assert low < 0 < high, "the probe on reconstruction only is not told from that on classification only"
 
@@ -81,7 +84,9 @@ def test_what_it_says_of_convolutional_networks(profile):
         recorded(profile)["models"][n] for n in ("lstm_autoencoder_classifier", "simple_cnn", "complex_cnn")
     )
     assert 10 * small["parameters"] < lstm["parameters"] < large["parameters"]
-    assert small["train_beats_per_second"] > 3 * lstm["train_beats_per_second"], "several times as fast"
+    on_gpu = profile == "full"
+    ratio = small["train_beats_per_second"] / lstm["train_beats_per_second"]
+    assert 1.15 < ratio < 1.25 if on_gpu else ratio > 3, "several times as fast on a processor, on a GPU by a fifth"
     assert small["reconstruction_mse"] < min(lstm["reconstruction_mse"], large["reconstruction_mse"]), "best of three"
     assert small["macro_f1_interval"][0] < lstm["macro_f1"] < small["macro_f1_interval"][1], "about as well"
 

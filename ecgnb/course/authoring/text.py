@@ -62,12 +62,9 @@ def lesson_text(lesson: Lesson) -> str:
         table += ["", f"*This table was {EARLIER}.*"]
     text = _fill(text, "search", table, "# ")  # first: its words are read, too
     prose, everything = reading_minutes(jupytext.reads(text, fmt="py:percent"))
-    times = [_duration(run["seconds"]["total"]) + _note(lesson, run) for run in runs.values()]
-    devices = ", ".join(sorted({run["device"] for run in runs.values()}))
-    measured = " · ".join(f"{profile} {time}" for profile, time in zip(runs, times, strict=True))
     lines = [f"*Reading:* about {prose} minutes, {everything} with every line of code."]
     if runs:
-        lines.append(f"*Running*, as measured on {devices}: {measured}.")
+        lines.append(f"*Running*, as measured {_times(lesson, runs)}.")
     return _fill(text, "times", lines, "# > ")
 
 
@@ -83,6 +80,15 @@ def reading_minutes(notebook: Any) -> tuple[int, int]:
     minutes = (n_words / WORDS_PER_MINUTE, n_words / WORDS_PER_MINUTE + n_lines * SECONDS_PER_LINE / 60)
     few, many = (5 * max(1, round(value / 5)) for value in minutes)
     return few, many
+
+
+def _times(lesson: Lesson, runs: dict[str, Any]) -> str:
+    """Say how long each profile took, by the machine that it ran on."""
+    on: dict[str, list[str]] = {}
+    for profile, run in runs.items():
+        time = f"{profile} {_duration(run['seconds']['total'])}{_note(lesson, run)}"
+        on.setdefault(run["device"], []).append(time)
+    return "; ".join(f"on {device}: {' · '.join(times)}" for device, times in on.items())
 
 
 def _note(lesson: Lesson, run: dict[str, Any]) -> str:
