@@ -237,7 +237,10 @@ def classify(
         str, typer.Option(help="Pretrained weights, or a model file (.pth of a run, .onnx).")
     ] = "beat_sequence",
     detector: Annotated[str, typer.Option(help="slope, xqrs or sleepecg.")] = "slope",
-    min_confidence: Annotated[float, typer.Option(help="A less probable beat is not classified.")] = 0.7,
+    min_confidence: Annotated[
+        float | None, typer.Option(help="A less probable beat is not classified; else as was chosen for the model.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Classify what does not look like an ECG, too.")] = False,
     flip: Annotated[bool, typer.Option("--flip", help="Turn the signal upside down first.")] = False,
 ) -> None:
     """Name the beats of a recording of yours. For learning, not for diagnosis."""
@@ -258,7 +261,8 @@ def classify(
     with tqdm(total=100, unit="%", desc="classifying", leave=False, disable=not sys.stderr.isatty()) as bar:
         found = classify_recording(
             recording.signal, recording.fs, classifier=load_classifier(model), detector=detector,
-            min_confidence=min_confidence, flip=flip, progress=lambda share: bar.update(int(100 * share) - bar.n),
+            min_confidence=min_confidence, flip=flip, force=force,
+            progress=lambda share: bar.update(int(100 * share) - bar.n),
         )  # fmt: skip
     if output is not None:
         found.to_csv(output)

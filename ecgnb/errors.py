@@ -15,6 +15,10 @@ class DataError(EcgnbError):
     """A data set that is absent, damaged, or cannot be fetched or stored."""
 
 
+class NoEcgError(DataError):
+    """A signal that does not look like an ECG, so that no beat of it is named."""
+
+
 class ModelError(EcgnbError):
     """A model that is unknown, or a model file that cannot be used."""
 

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import ecgnb
@@ -182,6 +183,17 @@ def test_classify(own_csv, tmp_path):
     assert (tmp_path / "strip.png").stat().st_size > 10_000
     lines = dict(line.split("\t") for line in done.stdout.splitlines()[:7])
     assert sum(int(n) for label, n in lines.items() if label != "class") == len(table)
+
+
+def test_what_is_no_ecg_is_refused_in_one_line(tmp_path):
+    noise = pd.DataFrame({"ecg": np.random.default_rng(0).standard_normal(15_000).round(4)})
+    noise.to_csv(tmp_path / "noise.csv", index=False)
+    call = ("classify", tmp_path / "noise.csv", "--fs", 250, "-o", tmp_path / "beats.csv")
+    assert_one_line_error(ecgnb(*call), 1, "this does not look like an ECG: 0 of 6 stretches", "--force")
+    assert not (tmp_path / "beats.csv").exists()
+    done = ecgnb(*call, "--force")
+    assert done.returncode == 0 and "100.0% of the time does not look like an ECG" in done.stderr
+    assert {"could_be", "irregular", "why"} <= set(pd.read_csv(tmp_path / "beats.csv").columns)
 
 
 def test_export_and_classify_with_it(own_csv, tmp_path):

@@ -16,7 +16,7 @@ from ecgnb.app.meanings import MEANINGS
 from ecgnb.classifier.base import Classifier
 from ecgnb.classifier.load import OF_SINGLE_BEATS, load_classifier
 from ecgnb.classifier.recording import classify_beats, classify_recording
-from ecgnb.classifier.result import MIN_CONFIDENCE, UNSURE, ClassifiedRecording, beats_to_csv, relabelled
+from ecgnb.classifier.result import UNSURE, ClassifiedRecording, beats_to_csv, relabelled, usual_confidence
 from ecgnb.datasets.heartbeat_csv import BeatTable
 from ecgnb.datasets.own.recording import Recording
 from ecgnb.detection.r_peaks import DETECTORS, MAX_FS, MIN_FS
@@ -165,6 +165,8 @@ def show_beat(beat: pd.Series, classes: list[str]) -> None:
     left.markdown(f"#### Beat {beat.name}: {label} – {name}")
     if beat["why"]:
         left.warning(f"Not classified: {beat['why']}.")
+    if beat.get("could_be"):
+        left.markdown(f"Could be: **{beat['could_be'].replace(' ', '** or **')}**")
     if label in MEANINGS:
         left.markdown(f"{MEANINGS[label].what}\n\n{MEANINGS[label].then}")
     left.caption("For learning, not for diagnosis.")
@@ -190,14 +192,17 @@ def show_meanings(counts: pd.Series) -> None:
         )
 
 
-def work_through(recording: Recording, classifier: Classifier, detector: str, flip: bool) -> ClassifiedRecording:
+def work_through(
+    recording: Recording, classifier: Classifier, detector: str, *, flip: bool, force: bool
+) -> ClassifiedRecording:
     """Name the beats of a recording, with a bar that says how far."""
     if recording.fs is None:
         raise DataError("the file does not say its sampling rate; enter it in the field above")
     bar = st.progress(0.0, text="finding and naming the beats")
     try:
         return classify_recording(
-            recording.signal, recording.fs, classifier=classifier, detector=detector, flip=flip, min_confidence=0.0,
+            recording.signal, recording.fs, classifier=classifier, detector=detector, flip=flip, force=force,
+            min_confidence=0.0,
             progress=lambda share: bar.progress(min(1.0, share), text="finding and naming the beats"),
         )  # fmt: skip
     finally:
@@ -234,13 +239,16 @@ def recording_page(kind: str, classifier: Classifier, model_key: tuple[Any, ...]
     with st.sidebar.expander("Finding the beats"):
         detector = str(st.selectbox("Detector of R peaks", list(DETECTORS), key="detector"))
         flip = st.checkbox("Turn the signal upside down", key="flip")
+        force = st.checkbox("Classify what does not look like an ECG, too", key="force")
     chosen = choose_sample() if kind == KINDS[0] else choose_recording()
     if chosen is None:
         return
     key, read = chosen
     recording = remembered("recording", key, read)
     found = remembered(
-        "classified", (key, model_key, detector, flip), lambda: work_through(recording, classifier, detector, flip)
+        "classified",
+        (key, model_key, detector, flip, force),
+        lambda: work_through(recording, classifier, detector, flip=flip, force=force),
     )
     show_recording(recording, found, least)
 
@@ -252,7 +260,8 @@ def main() -> None:
     st.warning("For learning and research, **not for diagnosis**. Nothing you upload leaves this computer.")
     classifier, model_key = choose_classifier()
     tip = "A beat whose likeliest class is less probable is not classified."
-    least = st.sidebar.slider("Least confidence", 0.0, 1.0, MIN_CONFIDENCE, 0.05, key="least", help=tip)
+    usual = usual_confidence(classifier.certainty)
+    least = st.sidebar.slider("Least confidence", 0.0, 1.0, usual, 0.01, key=f"least {classifier.name}", help=tip)
     kind = str(st.radio("What do you have?", KINDS, horizontal=True, key="kind"))
     if kind == KINDS[2]:
         beats_page(classifier, model_key, least)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from torch import Tensor, nn
 
+from ecgnb.classifier.certainty import Certainty
 from ecgnb.classifier.recipe import Inputs, Recipe
 from ecgnb.errors import ModelError
 
@@ -31,15 +32,21 @@ class Classifier(Protocol):
         In the order of its probabilities.
     n_samples : int
         Samples of a beat that it reads.
+    certainty : Certainty or None
+        What is known of its errors on patients it never met; None where nobody has measured that.
     """
 
     name: str
     recipe: Recipe | None
     classes: list[str]
     n_samples: int
+    certainty: Certainty | None
 
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Give the probability of each class, (n_kept, n_classes), of what the recipe made of some beats."""
+        """Give the probability of each class, (n_kept, n_classes), of what the recipe made of some beats.
+
+        Calibrated where its certainty is known.
+        """
         ...
 
 
@@ -52,6 +59,7 @@ class TorchClassifier:
     recipe: Recipe | None
     classes: list[str]
     n_samples: int
+    certainty: Certainty | None = None
 
     @torch.inference_mode()
     def scores(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -59,10 +67,19 @@ class TorchClassifier:
         device = next(self.network.parameters()).device
         return class_scores(self.network.eval()(torch.from_numpy(rows).to(device))).float().cpu().numpy()
 
+    def all_scores(self, inputs: Inputs) -> NDArray[np.float32]:
+        """Give the score of each class, before the softmax: (n_kept, n_classes)."""
+        parts = [self.scores(rows)[kept] for rows, kept in batches(inputs, reach_of(self.network))]
+        return np.concatenate([np.zeros((0, len(self.classes)), dtype=np.float32), *parts])
+
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
         """Give the probability of each class: (n_kept, n_classes)."""
-        parts = [self.scores(rows)[kept] for rows, kept in batches(inputs, reach_of(self.network))]
-        return softmax(np.concatenate([np.zeros((0, len(self.classes)), dtype=np.float32), *parts]), axis=1)
+        return probabilities_of(self.all_scores(inputs), self.certainty)
+
+
+def probabilities_of(scores: NDArray[np.float32], certainty: Certainty | None) -> NDArray[np.float32]:
+    """Return the probabilities of scores, calibrated where it is known how."""
+    return softmax(scores, axis=1) if certainty is None else certainty.probabilities(scores)
 
 
 def reach_of(network: nn.Module) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ecgnb import models
 from ecgnb.classifier.base import Classifier, TorchClassifier, class_scores, classes_of
+from ecgnb.classifier.certainty import Certainty
 from ecgnb.classifier.recipe import Recipe
 from ecgnb.errors import ModelError
 
@@ -67,4 +68,5 @@ def _classifier(name: str, file: str, network: torch.nn.Module, values: dict[str
         raise ModelError(
             f"{file} gives {given.shape[-1]} numbers a beat and names {len(classes)} classes; expected as many"
         )
-    return TorchClassifier(name, network, recipe, classes, n_samples)
+    certainty = Certainty.from_values(values, len(classes), file)
+    return TorchClassifier(name, network, recipe, classes, n_samples, certainty)

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import softmax
 
-from ecgnb.classifier.base import TorchClassifier, batches, class_scores, classes_of, reach_of
+from ecgnb.classifier.base import TorchClassifier, batches, class_scores, classes_of, probabilities_of, reach_of
+from ecgnb.classifier.certainty import Certainty
 from ecgnb.classifier.recipe import SCALINGS, Inputs, Recipe, plain_inputs
 from ecgnb.datasets import synthetic
 from ecgnb.datasets.beats import zscored
@@ -44,8 +44,8 @@ def export_onnx(classifier: TorchClassifier, path: str | Path, *, int8: bool = F
 
     The file takes ``beats`` (n, n_numbers) for any n, and gives ``scores`` (n, n_classes), before the softmax. A row is
     what `Inputs.rows` holds: a beat's samples, scaled; where the recipe says so those of the recording's reference
-    beat, and the timing. Its metadata say how a beat is cut, scaled and timed, what the classes are called, and over
-    how many beats before and after a network of sequences reaches.
+    beat, and the timing. Its metadata say how a beat is cut, scaled and timed, what the classes are called, over how
+    many beats before and after a network of sequences reaches, and how its scores become calibrated probabilities.
 
     Parameters
     ----------
@@ -84,6 +84,8 @@ def export_onnx(classifier: TorchClassifier, path: str | Path, *, int8: bool = F
         values = classifier.recipe.to_values() if classifier.recipe else {"scaling": SCALINGS["beat"]}
         values |= {"name": classifier.name, "classes": " ".join(classifier.classes)}
         values |= {"n_samples": n_samples, "int8": int8, "reach": reach_of(classifier.network)}
+        if classifier.certainty is not None and not int8:  # 8-bit scores are others, and nobody measured their errors
+            values |= classifier.certainty.to_values()
         onnx.helper.set_model_props(graph, {name: json.dumps(value) for name, value in values.items()})
         onnx.checker.check_model(graph, full_check=not int8)
         onnx.save(graph, plain)
@@ -218,6 +220,7 @@ class OnnxClassifier:
             self.recipe = Recipe.from_values(values, path.name)
             self.classes = classes_of(values, path.name)
             self.n_samples = int(values["n_samples"])
+            self.certainty = Certainty.from_values(values, len(self.classes), path.name)
             before, after = values.get("reach", (0, 0))
             self.reach = int(before), int(after)
             self.n_numbers = self.recipe.n_numbers if self.recipe else self.n_samples
@@ -243,7 +246,7 @@ class OnnxClassifier:
 
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
         """Give the probability of each class, (n_kept, n_classes), of what the recipe made of some beats."""
-        return softmax(self.all_scores(inputs), axis=1)
+        return probabilities_of(self.all_scores(inputs), self.certainty)
 
 
 def onnx_latency(classifier: OnnxClassifier, *, rounds: int = 5) -> Latency:

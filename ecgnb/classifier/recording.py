@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 from ecgnb.classifier.base import Classifier
 from ecgnb.classifier.load import OF_SINGLE_BEATS, load_classifier
 from ecgnb.classifier.recipe import plain_inputs
-from ecgnb.classifier.result import MIN_CONFIDENCE, ClassifiedRecording, labelled, table_of
+from ecgnb.classifier.result import NO_ECG, ClassifiedRecording, labelled, table_of, usual_confidence
 from ecgnb.datasets.beats import zscored
 from ecgnb.datasets.windows import even_steps, fill_gaps
+from ecgnb.detection.gate import EcgGate, judge
 from ecgnb.detection.quality import find_faults, share_pointing_up
 from ecgnb.detection.r_peaks import MIN_SECONDS, check_fs, detect_r_peaks
-from ecgnb.errors import DataError, ModelError, UsageError
+from ecgnb.errors import DataError, ModelError, NoEcgError, UsageError
 
 BLOCK_SECONDS, MARGIN_SECONDS = 600.0, 10.0
+
+JUDGES = ("slope", "sleepecg")  # the two detectors whose agreement the gate knows
+
+LEAST_ECG = 1 / 3  # of the ten-second stretches that hold a signal; with fewer, the whole is refused
 
 
 def classify_recording(
@@ -29,14 +35,18 @@ def classify_recording(
     classifier: Classifier | None = None,
     detector: str = "slope",
     r_sample: ArrayLike | None = None,
-    min_confidence: float = MIN_CONFIDENCE,
+    min_confidence: float | None = None,
     flip: bool = False,
+    force: bool = False,
+    gate: EcgGate | None = None,
     progress: Callable[[float], Any] | None = None,
 ) -> ClassifiedRecording:
     """Find the beats of one lead and label each.
 
-    The recording is worked through in blocks of ten minutes, so that a day of it needs little memory. For learning and
-    research, not for diagnosis: see the model card of the weights.
+    Each ten seconds are judged first: those that do not look like an ECG are marked, and their beats get no label. Nor
+    do beats of which the network is not sure enough, nor those it takes for S where the rhythm is irregular, since
+    nothing is early there. The recording is worked through in blocks of ten minutes, so that a day of it needs little
+    memory. For learning and research, not for diagnosis: see the model card of the weights.
 
     Parameters
     ----------
@@ -50,10 +60,15 @@ def classify_recording(
         As for `detection.detect_r_peaks`.
     r_sample : (n_beats,) int array, optional
         R peaks that are known, instead of a detector's.
-    min_confidence : float
-        A beat whose likeliest class is less probable is not classified.
+    min_confidence : float, optional
+        A beat whose likeliest class is less probable is not classified. Where it is not given: what lesson 07 chose for
+        the pretrained weights, else 0.7.
     flip : bool
         Turn the signal over first.
+    force : bool
+        Classify what looks like no ECG, too.
+    gate : EcgGate, optional
+        What tells an ECG from other signals; the one that lesson 07 fitted where it is not given.
     progress : callable, optional
         Told the share that is done, after each block.
 
@@ -67,14 +82,19 @@ def classify_recording(
         For a rate outside the range, a confidence that is no probability, or an unknown detector.
     DataError
         For a signal that is too short, has no value in most places, or never changes.
+    NoEcgError
+        For one of which less than a third looks like an ECG.
     ModelError
         Where the classifier does not say how its beats are cut.
     """
     fs = check_fs(fs)
-    if isinstance(min_confidence, bool) or not isinstance(min_confidence, int | float) or not 0 <= min_confidence <= 1:
+    if min_confidence is not None and (
+        isinstance(min_confidence, bool) or not isinstance(min_confidence, int | float) or not 0 <= min_confidence <= 1
+    ):
         raise UsageError(f"min_confidence={min_confidence!r}; expected a probability from 0 to 1")
     wave = _checked(signal, fs)
     classifier = classifier or load_classifier()
+    usual = usual_confidence(classifier.certainty)
     if classifier.recipe is None:
         raise ModelError(
             f"the model {classifier.name} does not say how its beats are cut out of a recording; "
@@ -84,19 +104,44 @@ def classify_recording(
     scale = 2.0 ** np.round(np.log2(np.nanstd(wave, dtype=np.float64)))
     wave = wave / np.float32(-scale if flip else scale)
     tell = progress or (lambda share: None)
-    if r_sample is None:
-        r = _find_r_peaks(wave, fs, detector, lambda share: tell(share / 2))
-    else:
-        r = _checked_peaks(r_sample, len(wave))
-    p, why, pointing_up = _classify(wave, fs, r, classifier, lambda share: tell((1 + share) / 2))
+    needed = list(dict.fromkeys([*JUDGES, *([detector] if r_sample is None else [])]))
+    found = {}
+    for place, name in enumerate(needed):
+
+        def told(share: float, place: int = place) -> Any:
+            return tell((place + share) / len(needed) / 2)
+
+        found[name] = _find_r_peaks(wave, fs, name, told)
+    r = found[detector] if r_sample is None else _checked_peaks(r_sample, len(wave))
+    first, second = (found[name] for name in JUDGES)
+    quality = judge(wave, fs, first, second, gate)
+    if not force:
+        _refuse_no_ecg(quality, wave, fs)
+    is_ecg = quality["is_ecg"].to_numpy() | force
+    p, why, pointing_up = _classify(wave, fs, r, quality, is_ecg, classifier, lambda share: tell((1 + share) / 2))
     return ClassifiedRecording(
-        beats=table_of(r, p, why, wave, fs, classifier.classes, min_confidence),
+        beats=table_of(r, p, why, wave, fs, classifier, usual if min_confidence is None else min_confidence),
         classes=list(classifier.classes),
         faults=find_faults(wave, fs),
+        quality=quality,
         seconds=len(wave) / fs,
         fs=fs,
         pointing_up=pointing_up,
+        usual_confidence=usual,
+        forced=force,
     )
+
+
+def _refuse_no_ecg(quality: pd.DataFrame, wave: NDArray[np.float32], fs: float) -> None:
+    """Raise `NoEcgError` where too few of the stretches that hold a signal look like an ECG."""
+    edges = np.r_[np.round(quality["start_s"] * fs).astype(np.int64), len(wave)]
+    has_signal = np.array([np.nanstd(wave[a:b]) > 0 for a, b in pairwise(edges)])  # NaN is not above 0
+    n, n_ecg = int(has_signal.sum()), int((quality["is_ecg"] & has_signal).sum())
+    if n_ecg < LEAST_ECG * n or not n_ecg:
+        raise NoEcgError(
+            f"this does not look like an ECG: {n_ecg} of {n} stretches of ten seconds do (expected a third at least); "
+            "if it is one, it can be classified all the same (--force, force=True)"
+        )
 
 
 def _find_r_peaks(
@@ -115,28 +160,41 @@ def _find_r_peaks(
 
 
 def _classify(
-    wave: NDArray[np.float32], fs: float, r: NDArray[np.int64], classifier: Classifier, progress: Callable[[float], Any]
+    wave: NDArray[np.float32],
+    fs: float,
+    r: NDArray[np.int64],
+    quality: pd.DataFrame,
+    is_ecg: NDArray[np.bool_],
+    classifier: Classifier,
+    progress: Callable[[float], Any],
 ) -> tuple[NDArray[np.float32], NDArray[np.str_], float]:
-    """Return the probabilities of each beat (NaN without a window), why it has no window, and the share pointing up."""
+    """Return the probabilities of each beat (NaN without any), why it has none, and the share pointing up.
+
+    Stretches that are no ECG are cut out of the time: their beats are not looked at, and what is usual in the
+    recording, its mean interval and its reference beat, is that of the rest.
+    """
     recipe = classifier.recipe
     assert recipe is not None
-    why = np.full(len(r), "", dtype=object)
+    stretch = np.searchsorted(quality["start_s"] * fs, r, side="right") - 1
+    left_out = np.r_[0.0, np.cumsum(np.where(is_ecg, 0.0, quality["seconds"]))][:-1]
+    seen = is_ecg[stretch]
+    why = np.where(seen, "", NO_ECG).astype(object)
     parts = [np.zeros((0, recipe.n_samples), dtype=np.float32)]
     for start, stop, low, high in _blocks(len(wave), fs, even_steps(fs, recipe.fs)):
-        rows = np.flatnonzero((r >= start) & (r < stop))
+        rows = np.flatnonzero((r >= start) & (r < stop) & seen)
         windows, why[rows] = recipe.cut(wave[low:high], fs, r[rows] - low)
         parts.append(windows)
         progress(0.8 * stop / len(wave))
     windows = np.concatenate(parts)
-    inputs = recipe.inputs_of(windows, why.astype(np.str_), r / fs)
+    inputs = recipe.inputs_of(windows, why[seen].astype(np.str_), (r / fs - left_out[stretch])[seen])
     probability = np.full((len(r), len(classifier.classes)), np.nan, dtype=np.float32)
-    probability[inputs.why == ""] = classifier.probabilities(inputs)
+    probability[why == ""] = classifier.probabilities(inputs)
     progress(1.0)
-    return probability, inputs.why, share_pointing_up(windows, recipe.before, recipe.fs)
+    return probability, why.astype(np.str_), share_pointing_up(windows, recipe.before, recipe.fs)
 
 
 def classify_beats(
-    beats: ArrayLike, *, classifier: Classifier | None = None, min_confidence: float = MIN_CONFIDENCE
+    beats: ArrayLike, *, classifier: Classifier | None = None, min_confidence: float | None = None
 ) -> pd.DataFrame:
     """Label beats that somebody has cut.
 
@@ -150,7 +208,7 @@ def classify_beats(
     Returns
     -------
     DataFrame
-        label, likeliest, confidence, ``p_...`` and why, as in `ClassifiedRecording`.
+        label, likeliest, confidence, could_be, ``p_...`` and why, as in `ClassifiedRecording`.
     """
     classifier = classifier or load_classifier(OF_SINGLE_BEATS)
     windows = np.atleast_2d(np.asarray(beats, dtype=np.float32))
@@ -164,7 +222,8 @@ def classify_beats(
             "expected a model of single beats, such as cnn_lstm"
         )
     p = classifier.probabilities(plain_inputs(zscored(windows)))
-    return labelled(p, np.full(len(p), ""), classifier.classes, min_confidence)
+    least = usual_confidence(classifier.certainty) if min_confidence is None else min_confidence
+    return labelled(p, np.full(len(p), ""), classifier, least)
 
 
 def _checked_peaks(r_sample: ArrayLike, n_samples: int) -> NDArray[np.int64]:

@@ -171,6 +171,11 @@ class Run:
         write_atomically(self.folder / "reports" / f"{name}.json", text + "\n")
         self._wrote(f"{name}.json")
 
+    def save_values(self, file: str, values: Mapping[str, Any]) -> None:
+        """Save plain values, such as a gate's, as a JSON file of that name."""
+        write_atomically(self.folder / file, json.dumps(values, indent=1, default=_plain, allow_nan=False) + "\n")
+        self._wrote(file)
+
     def _wrote(self, file: str) -> None:
         if self._told is not None:
             self._told.wrote(file)

@@ -48,6 +48,8 @@ class Record:
         The lead to take for one that this record lacks, where its `Database` says so.
     moved : (n_marks,) int64 array, optional
         By how many samples each mark was moved to its R peak, for a database whose marks stand elsewhere.
+    mark_note : (n_marks,) str array, optional
+        What an annotation says besides; for a change of rhythm, which rhythm begins, such as "(AFIB".
     """
 
     name: str
@@ -60,6 +62,7 @@ class Record:
     symbols: Mapping[str, int] = field(default_factory=lambda: AAMI)
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     moved: NDArray[np.int64] | None = None
+    mark_note: NDArray[np.str_] | None = None
 
     @property
     def is_beat(self) -> NDArray[np.bool_]:
@@ -93,6 +96,20 @@ class Record:
     def wave(self, lead: str) -> NDArray[np.float32]:
         """Return one lead by its name, (n_samples,) in mV; `lead` says what is done where there is none."""
         return np.ascontiguousarray(self.signal[:, self.leads.index(self.lead(lead))])
+
+    def rhythm_at(self, samples: ArrayLike) -> NDArray[np.str_]:
+        """Return the rhythm at each of those samples, such as "N" or "AFIB"; "" where nobody has noted one.
+
+        Parameters
+        ----------
+        samples : (n,) int array
+        """
+        notes = np.char.strip(
+            np.full(len(self.mark_sample), "") if self.mark_note is None else self.mark_note, "\x00 ("
+        )
+        begins = np.flatnonzero((self.mark_symbol == "+") & (notes != ""))
+        place = np.searchsorted(self.mark_sample[begins], np.asarray(samples), side="right")
+        return np.r_[[""], notes[begins]][place]
 
     def outside_flutter(self, samples: ArrayLike) -> NDArray[np.int64]:
         """Return those samples that do not fall into ventricular flutter, where no beat is marked.
@@ -164,6 +181,7 @@ def read_record(
         fs=float(raw.fs),
         mark_sample=np.asarray(marks.sample if marks else [], dtype=np.int64),
         mark_symbol=np.asarray(marks.symbol if marks else [], dtype=np.str_),
+        mark_note=np.asarray(marks.aux_note if marks else [], dtype=np.str_),
         source=source,
         symbols=symbols,
     )

@@ -1,6 +1,8 @@
 """What is in a signal before any network reads it: R peaks, faults; and the simplest detectors of anomalies."""
 
 from ecgnb.detection.baselines import BASELINES, isolation_forest, mean_beat, nearest_neighbour, one_class_svm, pca
+from ecgnb.detection.gate import ECG, EcgGate, judge, learned_gate, smoothed
+from ecgnb.detection.indices import INDICES, STRETCH_SECONDS, quality_indices
 from ecgnb.detection.quality import CLIPPED_SECONDS, FLAT_SECONDS, UPSIDE_DOWN, find_faults, share_pointing_up
 from ecgnb.detection.r_peaks import (
     DETECTORS,
@@ -13,26 +15,39 @@ from ecgnb.detection.r_peaks import (
     slope_detector,
     slope_stages,
 )
+from ecgnb.detection.rhythm import IRREGULAR, irregular_stretches, irregularity, sample_entropy_coefficient
 
 __all__ = [
     "BASELINES",
     "CLIPPED_SECONDS",
     "DETECTORS",
+    "ECG",
     "FLAT_SECONDS",
+    "INDICES",
+    "IRREGULAR",
     "MAX_FS",
     "MIN_FS",
     "MIN_SECONDS",
+    "STRETCH_SECONDS",
     "UPSIDE_DOWN",
+    "EcgGate",
     "SlopeStages",
     "check_fs",
     "detect_r_peaks",
     "find_faults",
+    "irregular_stretches",
+    "irregularity",
     "isolation_forest",
+    "judge",
+    "learned_gate",
     "mean_beat",
     "nearest_neighbour",
     "one_class_svm",
     "pca",
+    "quality_indices",
+    "sample_entropy_coefficient",
     "share_pointing_up",
     "slope_detector",
     "slope_stages",
+    "smoothed",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.resources import as_file, files
 
 from torch import nn
@@ -39,7 +40,11 @@ def load_pretrained(name: str) -> nn.Module:
     if name not in known:
         there = f"there are some of: {', '.join(known)}" if known else "make some with: make weights"
         raise ModelError(f"there are no pretrained weights of {name!r}; {there}")
-    with as_file(files("ecgnb.models").joinpath("weights", f"{name}.pth")) as path:
+    weights = files("ecgnb.models").joinpath("weights")
+    with as_file(weights.joinpath(f"{name}.pth")) as path:
         model, values = load(path)
+    certainty = weights.joinpath(f"{name}.json")  # of another run than the weights: lesson 07's
+    if certainty.is_file():
+        values |= json.loads(certainty.read_text(encoding="utf-8"))
     model.saved_values = values  # type: ignore[assignment]
     return model

@@ -1,6 +1,14 @@
 """Figures that more than one lesson shows, in the house style; one fixed colour for each class of beat."""
 
 from ecgnb.plotting.beats import plot_beat_gallery, plot_beats_by_class, plot_mean_beats, plot_record_counts
+from ecgnb.plotting.certainty import (
+    plot_by_noise,
+    plot_coverage_by_patient,
+    plot_gate,
+    plot_irregularity,
+    plot_risk_coverage,
+    plot_signals,
+)
 from ecgnb.plotting.comparison import plot_confusion_shares, plot_cost, plot_losses, plot_records
 from ecgnb.plotting.diagrams import plot_heartbeat, plot_labelled_window, plot_network
 from ecgnb.plotting.patients import plot_minus_reference, plot_promise, plot_steps, plot_with_and_without
@@ -26,15 +34,19 @@ __all__ = [
     "VAL_COLOUR",
     "plot_beat_gallery",
     "plot_beats_by_class",
+    "plot_by_noise",
     "plot_classified",
     "plot_confidence",
     "plot_confusion_matrix",
     "plot_confusion_shares",
     "plot_cost",
+    "plot_coverage_by_patient",
     "plot_errors_by_record",
+    "plot_gate",
     "plot_heartbeat",
     "plot_history",
     "plot_intervals",
+    "plot_irregularity",
     "plot_labelled_window",
     "plot_losses",
     "plot_mean_beats",
@@ -47,8 +59,10 @@ __all__ = [
     "plot_record_counts",
     "plot_records",
     "plot_reliability",
+    "plot_risk_coverage",
     "plot_roc_and_precision_recall",
     "plot_score_distribution",
+    "plot_signals",
     "plot_slope_stages",
     "plot_steps",
     "plot_strip",

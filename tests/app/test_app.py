@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import wfdb
@@ -89,13 +90,23 @@ def test_a_recording_as_csv(app, record):
 def test_confidence_detector_and_flip(app, record):
     upload(choose(app, module.KINDS[1]), "recording_files", ("mine.csv", csv_of(record)))
     before = metrics(app)["Not classified"]
-    app.slider(key="least").set_value(1.0).run()
+    app.slider(key="least beat_sequence").set_value(1.0).run()
     assert float(metrics(app)["Not classified"].rstrip("%")) > float(before.rstrip("%"))
-    assert any("of the beats are not classified" in warning.value for warning in app.warning)
+    assert not any("unlike those" in warning.value for warning in app.warning), "the visitor asked for it"
     app.checkbox(key="flip").set_value(True).run()
     assert any("upside down" in warning.value for warning in app.warning)
     app.selectbox(key="detector").set_value("sleepecg").run()
     assert not app.exception and not app.error
+
+
+def test_what_is_no_ecg_is_refused_unless_one_insists(app):
+    noise = pd.DataFrame({"ecg": np.random.default_rng(0).standard_normal(15_000).round(4)})
+    upload(choose(app, module.KINDS[1]), "recording_files", ("noise.csv", noise.to_csv(index=False).encode()))
+    app.number_input(key="fs").set_value(250.0).run()
+    assert any("this does not look like an ECG" in error.value for error in app.error) and not app.exception
+    app.checkbox(key="force").set_value(True).run()
+    assert not app.error and any("does not look like an ECG" in warning.value for warning in app.warning)
+    assert int(metrics(app)["Beats"]) > 20
 
 
 def test_a_wfdb_pair_and_half_of_one(app, record, tmp_path):

@@ -8,12 +8,12 @@ from ecgnb import models
 from ecgnb.classifier import recording as classify
 from ecgnb.classifier.load import load_classifier
 from ecgnb.classifier.recording import classify_beats, classify_recording
-from ecgnb.classifier.result import UNSURE, relabelled
+from ecgnb.classifier.result import NO_ECG, NO_RHYTHM, UNSURE, relabelled
 from ecgnb.datasets import DS2, cut_beats, load_records
 from ecgnb.datasets.beats import zscored
 from ecgnb.datasets.windows import NEAR_START, NO_VALUE
 from ecgnb.detection.quality import find_faults, share_pointing_up
-from ecgnb.errors import DataError, ModelError, UsageError
+from ecgnb.errors import DataError, ModelError, NoEcgError, UsageError
 from ecgnb.metrics.peaks import match_r_peaks
 from ecgnb.training.loop import predict
 
@@ -152,19 +152,73 @@ def test_upside_down_is_reported(classifier, synthetic_records):
     assert np.isnan(share_pointing_up(np.empty((0, 187)), 75, 125))
 
 
-def test_noise_has_few_beats_and_says_so(classifier):
+def test_noise_is_refused_but_for_those_who_insist(classifier):
     """Nothing crashes on what is no ECG."""
-    found = classify_recording(np.random.default_rng(0).standard_normal(5000), 250, classifier=classifier)
-    assert found.counts().sum() == found.summary()["beats"] == len(found.beats)
+    noise = np.random.default_rng(0).standard_normal(5000)
+    with pytest.raises(NoEcgError, match=r"does not look like an ECG: 0 of 2 stretches of ten seconds do .*--force"):
+        classify_recording(noise, 250, classifier=classifier)
+    found = classify_recording(noise, 250, classifier=classifier, force=True)
+    assert found.counts().sum() == found.summary()["beats"] == len(found.beats) > 20
+    assert found.summary()["no_ecg"] == 1 and not found.quality["is_ecg"].any()
+    assert any("100.0% of the time does not look like an ECG" in warning for warning in found.warnings())
     one = np.zeros(5000)
     one[2500:2510] = 1
-    lonely = classify_recording(one, 250, classifier=classifier, r_sample=[2505])
-    assert (
-        lonely.summary()["beats"] == 1
-        and lonely.summary()["heart_rate_bpm"] is None
-        and "is flat" in lonely.warnings()[0]
-    )
-    assert classify_recording(one, 250, classifier=classifier, r_sample=[]).warnings()[0].startswith("No R peak")
+    lonely = classify_recording(one, 250, classifier=classifier, r_sample=[2505], force=True)
+    assert lonely.summary()["beats"] == 1 and lonely.summary()["heart_rate_bpm"] is None
+    assert "is flat" in lonely.warnings()[0]
+    without = classify_recording(one, 250, classifier=classifier, r_sample=[], force=True)
+    assert without.warnings()[0].startswith("No R peak")
+
+
+def test_the_noisy_half_of_a_recording_is_left_out(classifier, record):
+    """Its beats get no label, and those of the rest the ones that they have without it."""
+    wave = wave_of(record)
+    half = len(wave) // 2
+    plain = classify_recording(wave[half:], 360, classifier=classifier, min_confidence=0).beats
+    wave[:half] = wave.std() * np.random.default_rng(0).standard_normal(half)
+    found = classify_recording(wave, 360, classifier=classifier, min_confidence=0)
+    beats = found.beats.assign(r_sample=found.beats["r_sample"] - half)
+    noisy = beats["r_sample"] < 0
+    assert (beats.loc[noisy, "label"] == UNSURE).mean() > 0.95 and noisy.any()
+    assert set(beats.loc[noisy, "why"]) <= {NO_ECG, "", NEAR_START}
+    mine, theirs = match_r_peaks(beats.loc[~noisy, "r_sample"], plain["r_sample"], 360)
+    same = beats.loc[~noisy, "label"].to_numpy()[mine] == plain["label"].to_numpy()[theirs]
+    assert len(mine) > 0.9 * len(plain) and same.mean() > 0.9
+    assert found.summary()["no_ecg"] == pytest.approx(0.5, abs=0.2)
+    assert any("the beats there have no label" in warning for warning in found.warnings())
+
+
+def test_what_a_beat_could_be(record):
+    found = classify_recording(wave_of(record), 360)
+    whole = found.beats[found.beats["confidence"].notna()]
+    least = load_classifier().certainty.least
+    for name, bound in zip(found.classes, least, strict=True):
+        said = whole["could_be"].str.split().map(lambda names, name=name: name in names)
+        assert (said == (whole[f"p_{name}"] >= np.float32(bound))).all()
+    assert (found.beats.loc[found.beats["confidence"].isna(), "could_be"] == "").all()
+    default = load_classifier().certainty.min_confidence
+    assert found.usual_confidence == default and (whole.loc[whole["label"] != UNSURE, "confidence"] >= default).all()
+    assert "could_be" in found.to_csv().splitlines()[0]
+
+
+def test_nobody_is_blamed_for_a_high_threshold(record):
+    """At a confidence of 1 nothing is classified, and that says nothing of the recording."""
+    strict = classify_recording(wave_of(record), 360, min_confidence=1.0)
+    assert strict.summary()["not_classified"] == 1
+    assert not any("unlike those" in warning for warning in strict.warnings())
+
+
+def test_no_beat_is_early_in_an_irregular_rhythm(record):
+    """Real beats at intervals without a rule: irregular, and none is called S."""
+    rng = np.random.default_rng(1)
+    beats = [record.signal[r - 80 : r + 170, 0] for r in record.r_sample[2:40]]
+    wave = np.concatenate([np.pad(beats[k % 38], (0, int(rng.uniform(0, 230))), "edge") for k in range(150)])
+    wave = wave + 0.01 * rng.standard_normal(len(wave))
+    found = classify_recording(wave, 360, min_confidence=0, force=True)
+    assert found.beats["irregular"].mean() > 0.9 and not (found.beats["label"] == "S").any()
+    assert set(found.beats.loc[found.beats["likeliest"] == "S", "why"]) <= {NO_RHYTHM}
+    assert any("The rhythm is irregular" in warning for warning in found.warnings())
+    assert len(found.irregular) >= 1 and found.summary()["irregular"] > 0.8
 
 
 @pytest.mark.parametrize(
@@ -244,7 +298,9 @@ def test_real_recordings(real_mitdb, classifier):
     assert abs(len(found.beats) - len(record.r_sample)) <= 3
     mine, marked = match_r_peaks(found.beats["r_sample"], record.r_sample, record.fs)
     same = found.beats["label"].to_numpy()[mine] == at_marks.beats["label"].to_numpy()[marked]
-    assert same.mean() > 0.98 and found.warnings() == []
+    assert same.mean() > 0.98
+    unknown = "Nobody has measured how far this model's confidence can be trusted."
+    assert found.warnings() == ([] if classifier.certainty else [unknown])
 
 
 def even_rhythm(rate, fs=250, minutes=2):

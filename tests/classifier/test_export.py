@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from scipy.special import softmax
 
 from ecgnb import models
 from ecgnb.classifier.base import TorchClassifier
@@ -51,6 +52,21 @@ def test_metadata(classifier, files):
     (beats,), (scores,) = graph.graph.input, graph.graph.output
     assert [d.dim_param or d.dim_value for d in beats.type.tensor_type.shape.dim] == ["n_beats", 187]
     assert scores.type.tensor_type.shape.dim[0].dim_param == "n_beats"
+
+
+def test_what_is_known_of_its_errors_travels_along(tmp_path):
+    """Calibrated probabilities and prediction sets are the same from the ONNX file; 8-bit scores are not calibrated."""
+    classifier = load_classifier("beat_sequence")
+    for int8 in (False, True):
+        export_onnx(classifier, tmp_path / "m.onnx", int8=int8)
+        certainty = OnnxClassifier(tmp_path / "m.onnx").certainty
+        assert certainty is None if int8 else certainty == classifier.certainty
+    exported = OnnxClassifier(tmp_path / "m.onnx")
+    assert exported.certainty is None
+    rows = np.random.default_rng(0).standard_normal((40, classifier.recipe.n_numbers)).astype(np.float32)
+    scores = classifier.scores(rows)
+    assert classifier.certainty.temperature > 1
+    assert classifier.certainty.probabilities(scores).max() < softmax(scores, axis=1).max()
 
 
 def test_int8(files, classifier, synthetic_records):

@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
                 for profile in ("smoke", "full"):
                     record(lesson, profile)
         elif arguments == ["weights"]:
-            for number in sorted({shipped.lesson for shipped in PRETRAINED.values()}):
+            for number in [*sorted({shipped.lesson for shipped in PRETRAINED.values()}), "07"]:
                 update_notebook(find(number), anew=True)
         elif arguments not in (["notebooks"], ["readme"]):
             raise UsageError(

@@ -21,12 +21,12 @@ import nbformat
 from jupytext.combine import combine_inputs_with_outputs
 
 from ecgnb.course import exercises
-from ecgnb.course.authoring.card import PRETRAINED, model_card, weights_path
+from ecgnb.course.authoring.card import LEARNED, PRETRAINED, model_card, weights_path
 from ecgnb.course.authoring.text import refresh_text
 from ecgnb.course.display import source_text
 from ecgnb.course.execute import execute
 from ecgnb.course.folders import read_metrics, write_atomically
-from ecgnb.course.lessons import Lesson, code_sha256, results_path
+from ecgnb.course.lessons import Lesson, code_sha256, find, results_path
 from ecgnb.errors import RunError
 from ecgnb.paths import runs_dir
 
@@ -91,6 +91,10 @@ def update_notebook(lesson: Lesson, *, anew: bool = False) -> bool:
                 weights_path("").mkdir(exist_ok=True)
                 shutil.copyfile(folder / shipped.file, weights_path(f"{name}.pth"))
                 weights_path(f"{name}.md").write_text(model_card(name, lesson), encoding="utf-8")
+        if lesson.number == "07":
+            for file, target in LEARNED.items():
+                shutil.copyfile(folder / file, weights_path("").parents[1] / target)
+            weights_path("beat_sequence.md").write_text(model_card("beat_sequence", find("06")), encoding="utf-8")
         ran = _without_traces(nbformat.read(folder / "executed.ipynb", as_version=4))
         ran.metadata["ecgnb"] = {"code_sha256": code_sha256(source), "source": "real"}
     else:

@@ -1,0 +1,46 @@
+"""What an epoch sees of sequences of beats: inverted leads, noise, faster rhythms. Lesson 06 builds it by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def augment_sequences(n_samples: int) -> Callable[[Tensor], Tensor]:
+    """Return what changes some sequences of rows, (n, length, n_numbers), as `fit` takes it for `augment`.
+
+    Half of the sequences are inverted, each gets noise of up to a twentieth of the reference beat's height, and in
+    some of even rhythm the neighbours come nearer.
+
+    Parameters
+    ----------
+    n_samples : int
+        Of a beat; a row holds so many of the beat, as many of the reference beat, and the timing.
+    """
+    return lambda rows: inverted_and_noisy(faster(rows, n_samples), n_samples)
+
+
+def inverted_and_noisy(rows: Tensor, n_samples: int) -> Tensor:
+    """Invert half of the sequences, and add noise to the beats: same shape."""
+    some = (len(rows), 1, 1)
+    rows = rows.clone()
+    sign = 2 * torch.randint(0, 2, some, device=rows.device) - 1
+    rows[..., : 2 * n_samples] *= sign  # beat and reference
+    strength = 0.05 * torch.rand(some, device=rows.device)
+    rows[..., :n_samples] += strength * torch.randn_like(rows[..., :n_samples])
+    return rows
+
+
+def faster(rows: Tensor, n_samples: int) -> Tensor:
+    """Bring the neighbours nearer in some sequences of even rhythm, as at 120 to 200 a minute: same shape."""
+    even = rows[..., 2 * n_samples :].abs().amax(dim=(1, 2)) < 0.15
+    chosen = even & (torch.rand(len(rows), device=rows.device) < 0.3)
+    distance = int(torch.randint(36, 62, ()))  # samples, at 125 Hz
+    beat, reference, timing = rows.split([n_samples, n_samples, rows.shape[-1] - 2 * n_samples], dim=-1)
+    near = torch.zeros_like(reference)
+    near[..., distance:] += reference[..., :-distance]
+    near[..., :-distance] += reference[..., distance:]
+    near = near * chosen[:, None, None]
+    return torch.cat([beat + near, reference + near, timing], dim=-1)
