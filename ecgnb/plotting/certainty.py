@@ -138,7 +138,7 @@ def plot_irregularity(values: Mapping[str, Sequence[float]], threshold: float) -
     figure, axis = plt.subplots(figsize=(7.2, 3.2))
     finite = np.concatenate([np.asarray(part) for part in values.values()])
     low, high = np.nanpercentile(finite, [0.2, 99.8])
-    bins = np.linspace(low, high, 50)
+    bins = np.linspace(low, high, 50).tolist()
     for (name, part), colour in zip(values.items(), COLOURS, strict=False):
         axis.hist(part, bins=bins, density=True, histtype="step", color=colour, linewidth=1.5, label=name)
     axis.axvline(threshold, color="black", linestyle=":")
