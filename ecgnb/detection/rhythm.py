@@ -58,8 +58,8 @@ def irregularity(rr: ArrayLike, n_beats: int = N_BEATS) -> NDArray[np.float64]:
     value = np.full(len(start), np.nan)
     filled = np.where(np.isfinite(windows), windows, usual)
     value[known] = sample_entropy_coefficient(filled[known])
-    nearest = np.abs(np.arange(len(rr))[:, None] - (start + n_beats / 2)).argmin(axis=1)
-    return value[nearest]
+    halfway = (start[1:] + start[:-1] + n_beats) / 2  # between the middles of two windows
+    return value[np.searchsorted(halfway, np.arange(len(rr)))]
 
 
 def irregular_stretches(time: ArrayLike, is_irregular: ArrayLike) -> pd.DataFrame:

@@ -150,6 +150,8 @@ def test_rhythms():
     assert np.isnan(irregularity(even[:20])).all() and len(irregularity([])) == 0
     gaps = np.where(rng.random(400) < 0.5, np.nan, chaos)
     assert np.isnan(irregularity(gaps)).any(), "half of the intervals are not known"
+    long = irregularity(np.tile(chaos, 300))  # a day of beats takes little memory
+    assert len(long) == 120_000 and (long > IRREGULAR).all()
     assert sample_entropy_coefficient(np.stack([even[:48], chaos[:48]])).shape == (2,)
     assert irregular_stretches([], []).empty
 
