@@ -333,7 +333,7 @@ def test_marks_of_a_longer_record(folder):
     ids=["twice", "order", "early"],
 )
 def test_marks_out_of_order(folder, monkeypatch, samples, symbols):
-    marks = type("Marks", (), {"sample": samples, "symbol": list(symbols)})
+    marks = type("Marks", (), {"sample": samples, "symbol": list(symbols), "aux_note": [""] * len(samples)})
     monkeypatch.setattr("wfdb.rdann", lambda *_: marks)
     with pytest.raises(DataError, match="not marked in order of time, each once"):
         read_record(folder, "100")

@@ -32,6 +32,7 @@ def test_what_the_lesson_says_of_the_recorded_run(found):
     by_class = found["coverage_by_class"]
     assert by_class["S"]["held out"] == pytest.approx(0.81, abs=0.01), "of the held-out S beats some 81 % are covered"
     assert by_class["N"]["DS2"] == pytest.approx(0.87, abs=0.01), "of the N beats of DS2 some 87 %"
+    assert found["always_n"]["confidence"] == pytest.approx(1 - found["baselines"]["always N"], abs=0.01), "nearly"
     sets = found["sets"]
     assert 1.7 < sets["all beats alike"]["classes in a set"] < 2.3, "two classes on average"
     assert found["irregular_from"] == detection.IRREGULAR
