@@ -46,7 +46,7 @@ readme: $(VENV)/.test  ## refresh the numbers in README and lessons from the com
 	$(BIN)/python -m ecgnb.course.authoring readme
 
 screenshot: $(VENV)/.test  ## take the picture of the app that lesson 05 shows
-	ECGNB_SCREENSHOT=$(CURDIR)/notebooks/images/05_app.png $(BIN)/python -m pytest -q tests/test_app_browser.py -k picture
+	ECGNB_SCREENSHOT=$(CURDIR)/notebooks/images/05_app.png $(BIN)/python -m pytest -q tests/app/test_app_browser.py -k picture
 
 bench: $(VENV)/.test  ## how much faster our way is than the plain one, as ratios (LESSON=05: of one; LESSON=sweeps)
 	$(BIN)/python tests/bench.py $(LESSON)
