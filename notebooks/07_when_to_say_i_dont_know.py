@@ -758,7 +758,8 @@ show_text(
 # confidence mean?; What silence buys.*
 #
 # So far every signal was an ECG. Now for those that aren't. What people hand to a program
-# by mistake: another sensor, a column of time, a cable that isn't plugged in.
+# by mistake: another sensor, a column of time, a cable that isn't plugged in. The red ones
+# below are synthetic, made by formulas (`datasets.not_ecg`); recorded noise comes later.
 
 # %%
 wave = records["DS2"][0].wave("MLII")[: 60 * int(MITDB.fs)]
