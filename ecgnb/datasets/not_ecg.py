@@ -102,7 +102,8 @@ def _accelerometer(n: int, fs: float, rng: np.random.Generator) -> NDArray[np.fl
     """Return what a walking person shakes: steps, their overtones, noise."""
     phase = _phase(n, fs, rng, rng.uniform(1.2, 2.5), 0.05)
     steps = sum(rng.uniform(0.2, 1) / k * np.sin(k * phase + 2 * np.pi * rng.random()) for k in range(1, 7))
-    return np.asarray(9.81 + steps + 0.3 * rng.standard_normal(n))
+    noise = rng.uniform(0.15, 0.45) * np.sqrt(fs / 250)  # as much in each Hz at any rate
+    return np.asarray(9.81 + steps + noise * rng.standard_normal(n))
 
 
 def _muscle(n: int, fs: float, rng: np.random.Generator) -> NDArray[np.float64]:
