@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import random
 import shutil
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -19,7 +20,9 @@ import pytest
 
 from ecgnb.datasets import fetch as fetch_function
 from ecgnb.datasets.store import download as download_module
+from ecgnb.datasets.store import unpack as unpack_module
 from ecgnb.datasets.store.fetch import DATASETS, Dataset, unverified
+from ecgnb.datasets.store.unpack import KnownFile
 from ecgnb.errors import DataError, UsageError
 
 CONTENT = {"a.dat": b"first " * 50_000, "b.hea": b"second"}
@@ -29,13 +32,13 @@ class Small(Dataset):
     """A data set whose registry is the content above."""
 
     @property
-    def sha256(self):
-        return {name: hashlib.sha256(content).hexdigest() for name, content in CONTENT.items()}
+    def known(self):
+        return {name: KnownFile(hashlib.sha256(text).hexdigest(), len(text)) for name, text in CONTENT.items()}
 
 
-def zip_of(members):
+def zip_of(members, method=zipfile.ZIP_STORED):
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     return buffer.getvalue()
@@ -161,7 +164,7 @@ def test_an_unreadable_mirror_is_named_and_passed_over(small, data_dir, tmp_path
     assert contents(fetch_function("small")) == CONTENT
     monkeypatch.setitem(DATASETS, "small", replace(small, url="http://127.0.0.1:9/small.zip"))
     (data_dir / "small" / "b.hea").unlink()
-    with pytest.raises(DataError, match=r"small\.zip: Is a directory"):
+    with pytest.raises(DataError, match=r"small\.zip is no file"):
         fetch_function("small")
 
 
@@ -272,27 +275,62 @@ def tar_that_claims(name, size, sparse=False, **details):
     return info.tobuf(tarfile.PAX_FORMAT) + bytes(10_240)
 
 
+def lying_zip(size):
+    """A zip archive whose member holds so many bytes and claims those that are wanted."""
+    with zipfile.ZipFile(buffer := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.dat", bytes(size))
+    return buffer.getvalue().replace(struct.pack("<L", size), struct.pack("<L", len(CONTENT["a.dat"])))
+
+
+def gnu_sparse_tar(size):
+    """A tar archive of 10,240 bytes whose member is a sparse file of this size."""
+    info = tarfile.TarInfo("a.dat")
+    info.type = tarfile.GNUTYPE_SPARSE
+    header = bytearray(info.tobuf(tarfile.GNU_FORMAT)[: tarfile.BLOCKSIZE])
+    header[483:495] = b"%011o\0" % size
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + bytes(9728)
+
+
 BOMBS = {
-    "zip": lambda: zip_of({"a.dat": bytes(3_000_000)}),
+    "zip": lambda: zip_of({"a.dat": bytes(3_000_000)}, zipfile.ZIP_DEFLATED),
+    "zip of a byte more": lambda: zip_of({"a.dat": bytes(300_001), "b.hea": b"second"}, zipfile.ZIP_DEFLATED),
+    "zip that lies": lambda: lying_zip(30_000_000),
+    "zip of bz2": lambda: zip_of(CONTENT, zipfile.ZIP_BZIP2),
+    "zip of many": lambda: zip_of({f"{n}": b"" for n in range(6000)} | CONTENT),
     "tar.xz": lambda: tar_of({"a.dat": bytes(3_000_000)}),
     "other member": lambda: tar_of({"b.hea": CONTENT["b.hea"], "c.bin": bytes(3_000_000)}),
     "many": lambda: tar_of({f"{n}.bin": bytes(100_000) for n in range(30)}),
+    "sparse of GNU": lambda: gnu_sparse_tar(10**9),
     "sparse": lambda: tar_that_claims("a.dat", 10**12, sparse=True),
     "header of 3 GB": lambda: lzma.compress(tar_that_claims("a.dat", 3 * 10**9, type=tarfile.XHDTYPE)),
     "name of 3 GB": lambda: lzma.compress(tar_that_claims("a.dat", 3 * 10**9, type=tarfile.GNUTYPE_LONGNAME)),
     "member of 10 GB": lambda: lzma.compress(tar_that_claims("c.bin", 10**10)),
     "gzip": lambda: gzip.compress(lzma.decompress(tar_of({"a.dat": bytes(3_000_000)}))),
+    "empty members": lambda: lzma.compress(tarfile.TarInfo("x").tobuf() * 11_000),
 }
+REFUSALS = (
+    r"small\.zip (is refused: it would unpack to more than 1 MB|"
+    r"is refused: its member 'a.dat' has (0|300,001) bytes, expected 300,000|is not a whole archive|lacks a\.dat)"
+)
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_an_archive_that_would_fill_the_disk_or_the_memory_is_refused_unread(
-    small, publisher, data_dir, bomb, monkeypatch
-):
+def test_an_archive_that_would_fill_the_disk_or_the_memory_is_refused(small, publisher, data_dir, bomb, monkeypatch):
+    """Nothing of it is written, but of one that lies: less than the file would have."""
     written = []
-    monkeypatch.setattr("ecgnb.datasets.store.unpack.place", lambda *_, **__: written.append(1))
+    copy = unpack_module._write
+
+    def counted(*arguments):
+        n_bytes, digest = copy(*arguments)
+        written.append(n_bytes)
+        return n_bytes, digest
+
+    monkeypatch.setattr(unpack_module, "_write", counted)
     publisher.files["small.zip"] = BOMBS[bomb]()
-    with pytest.raises(DataError, match=r"small\.zip is refused: it would unpack to more than 1 MB"):
+    assert len(publisher.files["small.zip"]) < 1_000_000
+    with pytest.raises(DataError, match=REFUSALS):
         fetch_function("small")
     assert not written and {path.name for path in (data_dir / "small").iterdir()} <= {".lock"}
 
@@ -320,7 +358,7 @@ def test_a_full_disk(small, data_dir, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("shutil.copyfileobj", full)
+    monkeypatch.setattr("ecgnb.datasets.store.unpack._write", full)
     with pytest.raises(DataError, match=r"No space left on device; free some space"):
         fetch_function("small")
     assert {path.name for path in (data_dir / "small").iterdir()} <= {".lock"}, "nothing half-written stays"

@@ -1,12 +1,14 @@
-"""Get a data set's files from the data folder, a mirror or the publisher, each verified by SHA-256."""
+"""Get a data set's files from the data folder, a mirror or the publisher, each verified by size and SHA-256."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import os
+import re
+import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -14,8 +16,8 @@ from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
 
-from ecgnb.datasets.store.download import download
-from ecgnb.datasets.store.unpack import file_sha256, place, unpack
+from ecgnb.datasets.store.download import download, hide_secrets
+from ecgnb.datasets.store.unpack import KnownFile, file_blocks, is_whole, place, unpack
 from ecgnb.errors import DataError, UsageError
 from ecgnb.paths import data_dir
 
@@ -47,10 +49,20 @@ class Dataset:
     citation: str
 
     @cached_property
-    def sha256(self) -> Mapping[str, str]:
-        """SHA-256 of every file, by file name, from the publisher's list."""
+    def known(self) -> Mapping[str, KnownFile]:
+        """What is known of every file, by file name: the hash of the publisher's list, and the size it has."""
         lines = files("ecgnb.datasets.store").joinpath(f"registry/{self.name}.sha256").read_text().splitlines()
-        return {name: digest for digest, name in (line.split() for line in lines)}
+        return {name: KnownFile(digest, int(size)) for digest, name, size in (line.split() for line in lines)}
+
+    @property
+    def sha256(self) -> Mapping[str, str]:
+        """SHA-256 of every file, by file name."""
+        return {name: file.sha256 for name, file in self.known.items()}
+
+    @property
+    def packed(self) -> int:
+        """Bytes that an archive of it may have: twice those of its files, for what else a publisher packs with them."""
+        return max(2 * sum(file.n_bytes for file in self.known.values()), 2**20)
 
 
 DATASETS = {
@@ -109,12 +121,12 @@ def find_dataset(name: str) -> Dataset:
 def unverified(dataset: Dataset, folder: Path) -> dict[str, str]:
     """Return the files that are not there whole: name, and "missing", "damaged" or "unreadable"."""
     state = {}
-    for name, digest in dataset.sha256.items():
+    for name, file in dataset.known.items():
         path = folder / name
         try:
             if not path.is_file():
                 state[name] = "missing"
-            elif file_sha256(path) != digest:
+            elif not is_whole(path, file):
                 state[name] = "damaged"
         except OSError:  # no right to read it, say; fetching it anew tells more
             state[name] = "unreadable"
@@ -142,15 +154,16 @@ def fetch(name: str, *, progress: bool = False) -> Path:
     dataset = find_dataset(name)
     folder = data_dir() / name
     if not unverified(dataset, folder):  # needs no lock, and works in a read-only folder
+        _clean_if_idle(dataset, folder)
         return folder
     with _plain_os_errors(dataset, folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
                 if wanted := unverified(dataset, folder):  # another process may have fetched it while we waited
+                    _clean(dataset, folder, but="*.part")  # where that source is tried again, it goes on
                     _from_first_source(dataset, folder, wanted, progress)
-                    for part in folder.glob("*.part"):  # begun at a source that another one made up for
-                        part.unlink()
+                _clean(dataset, folder)
         except Timeout:
             raise DataError(
                 f"{name}: another process has been fetching into {folder} for over {LOCK_SECONDS} s; "
@@ -159,42 +172,77 @@ def fetch(name: str, *, progress: bool = False) -> Path:
     return folder
 
 
+def _left_over(dataset: Dataset, folder: Path) -> list[Path]:
+    """Return what fetches that were killed left: files half-written, downloads half-done."""
+    hidden = {f".{name}" for name in dataset.known}
+    return [path for path in folder.iterdir() if path.suffix == ".part" or path.stem in hidden]
+
+
+def _clean(dataset: Dataset, folder: Path, but: str = "") -> None:
+    for path in _left_over(dataset, folder):
+        if not (but and path.match(but)):
+            path.unlink(missing_ok=True)
+
+
+def _clean_if_idle(dataset: Dataset, folder: Path) -> None:
+    """Clean a folder that is whole, unless another process fetches into it, or it may not be written to."""
+    with suppress(OSError, Timeout):
+        if _left_over(dataset, folder):
+            with FileLock(folder / ".lock", timeout=0):
+                _clean(dataset, folder)
+
+
 def _from_first_source(dataset: Dataset, folder: Path, wanted: dict[str, str], progress: bool) -> None:
     """Fill in the wanted files from the first source that has them."""
-    mirror = os.environ.get("ECGNB_MIRROR", "")
-    sources = [str(folder.parent / dataset.archive)]
-    if mirror.startswith(("http://", "https://")):
-        sources.append(f"{mirror.rstrip('/')}/{dataset.archive}")
-    elif mirror:
-        sources.append(str(Path(mirror).expanduser() / dataset.archive))
-    sources.append(dataset.url)
     faults = []
-    for source in sources:
+    for source in _sources(dataset, folder):
         try:
-            if not source.startswith(("http://", "https://")):
-                _check_readable(Path(source))
-                unpack(Path(source), folder, dataset.sha256, dataset.unpacked)
-            elif source.endswith("/"):
-                _download_each(source, dataset, folder, progress)
-            else:
-                _download_archive(source, dataset, folder, progress)
+            _use(source, dataset, folder, progress)
         except DataError as fault:
             faults.append(str(fault))
         else:
             if not (lacking := unverified(dataset, folder)):
                 return
-            faults.append(f"{source} lacks {_few(lacking)}")
+            faults.append(f"{hide_secrets(source)} lacks {_few(lacking)}")
     raise DataError(
         f"{dataset.name}: cannot get {_few(wanted)}: {'; '.join(faults)}. Check the network, put {dataset.archive} "
         f"into {folder.parent}, or set ECGNB_MIRROR to a folder or URL that holds it"
     )
 
 
-def _check_readable(archive: Path) -> None:
+def _sources(dataset: Dataset, folder: Path) -> Iterator[str]:
+    yield str(folder.parent / dataset.archive)
+    if mirror := os.environ.get("ECGNB_MIRROR", "").strip():
+        yield f"{mirror.rstrip('/')}/{dataset.archive}"
+    yield dataset.url
+
+
+def _use(source: str, dataset: Dataset, folder: Path, progress: bool) -> None:
+    """Fill in what a source has: an archive in a folder or behind a URL, or files behind a URL each."""
+    is_url = re.match(r"https?://", source, re.IGNORECASE)
+    if not is_url and "://" in source:
+        raise DataError(f"{hide_secrets(source)}: expected a folder, or a URL that begins with http:// or https://")
+    if not is_url:
+        _unpack_local(source, dataset, folder)
+    elif source.endswith("/"):
+        _download_each(source, dataset, folder, progress)
+    else:
+        _download_archive(source, dataset, folder, progress)
+
+
+def _unpack_local(source: str, dataset: Dataset, folder: Path) -> None:
+    origin = hide_secrets(source)
     try:
+        archive = Path(source).expanduser()
+        if not stat.S_ISREG(archive.stat().st_mode):  # a named pipe would keep us waiting
+            raise DataError(f"{origin} is no file; expected an archive")
         archive.open("rb").close()
-    except OSError as fault:
-        raise DataError(f"{archive}: {fault.strerror}") from None
+        n_bytes = archive.stat().st_size
+    except (OSError, RuntimeError) as fault:  # the latter of a ~user who is not there
+        raise DataError(f"{origin}: {getattr(fault, 'strerror', None) or fault}") from None
+    if n_bytes > dataset.packed:
+        raise DataError(f"{origin} has {n_bytes:,} bytes; expected at most {dataset.packed:,}")
+    unpack(archive, folder, dataset.known, dataset.unpacked, origin=origin)
 
 
 def _few(names: Mapping[str, str]) -> str:
@@ -205,24 +253,27 @@ def _few(names: Mapping[str, str]) -> str:
 def _download_each(base: str, dataset: Dataset, folder: Path, progress: bool) -> None:
     """Download the files that are not there yet from a publisher that has one URL a file."""
     for name in unverified(dataset, folder):
+        file = dataset.known[name]
 
-        def use(part: Path, name: str = name) -> None:
-            with part.open("rb") as stream:
-                place(stream, folder / name, dataset.sha256[name], origin=base + name)
+        def use(part: Path, name: str = name, file: KnownFile = file) -> None:
+            place(file_blocks(part), folder / name, file, origin=hide_secrets(base + name))
 
-        _download(base + name, folder, use, progress)
+        _download(base + name, folder, file.n_bytes, use, progress)
 
 
 def _download_archive(url: str, dataset: Dataset, folder: Path, progress: bool) -> None:
-    _download(url, folder, lambda part: unpack(part, folder, dataset.sha256, dataset.unpacked, origin=url), progress)
+    def use(part: Path) -> None:
+        unpack(part, folder, dataset.known, dataset.unpacked, origin=hide_secrets(url))
+
+    _download(url, folder, dataset.packed, use, progress)
 
 
-def _download(url: str, folder: Path, use: Callable[[Path], None], progress: bool) -> None:
+def _download(url: str, folder: Path, most: int, use: Callable[[Path], None], progress: bool) -> None:
     """Download a URL and use the file; where the end of another version was added to an old beginning, begin anew."""
-    mark = hashlib.sha256(url.encode()).hexdigest()[:8]  # what one server began, no other may complete
+    mark = hashlib.sha256(hide_secrets(url).encode()).hexdigest()[:8]  # what one server began, no other may complete
     part = folder / f"{PurePosixPath(url).name}.{mark}.part"
     for resumed in (part.exists(), False):
-        download(url, part, progress=progress)
+        download(url, part, most=most, progress=progress)
         try:
             return use(part)
         except DataError:
