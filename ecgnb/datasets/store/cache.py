@@ -5,26 +5,34 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+import time
+import zipfile
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecgnb.datasets.beats import PER_BEAT, Beats
 from ecgnb.paths import data_dir
 
 KEEP = 8  # files; the oldest go first
 
+NEW = ".new-"  # begins the name of what is being written
+
+WRITING_SECONDS = 3600  # what is older than this nobody writes any more
+
 
 def cached(key: dict[str, Any], build: Callable[[], Beats]) -> Beats:
     """Return what `build` gives, from a file where it was built before with an equal key.
 
-    A file is written whole or not at all, so runs side by side do no harm; a damaged one fails its checksum and is
-    built anew; a folder that cannot be written costs time and nothing else.
+    A file is written whole or not at all, so runs side by side do no harm; one that is damaged, changed, or of another
+    key is built anew; a folder that cannot be written costs time and nothing else.
 
     Parameters
     ----------
@@ -32,34 +40,56 @@ def cached(key: dict[str, Any], build: Callable[[], Beats]) -> Beats:
         Everything the result depends on: arguments, hashes of the data, hashes of the code.
     build : callable
     """
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
-    path = data_dir() / "cache" / f"{digest}.npz"
+    key_text = json.dumps(key, sort_keys=True)
+    path = data_dir() / "cache" / f"{hashlib.sha256(key_text.encode()).hexdigest()[:24]}.npz"
     try:
-        return _read(path)
+        return _read(path, key_text)
     except Exception:  # absent, damaged, or of another version: a bit flipped in a zip file raises almost anything
         beats = build()
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-", ignore_cleanup_errors=True) as own:
-            _write(Path(own) / path.name, beats)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=NEW, ignore_cleanup_errors=True) as own:
+            _write(Path(own) / path.name, key_text, beats)
             (Path(own) / path.name).replace(path)
-        for old in sorted(path.parent.glob("*.npz"), key=lambda file: file.stat().st_mtime)[:-KEEP]:
-            old.unlink(missing_ok=True)
+        _clean(path.parent)
     return beats
 
 
-def _write(path: Path, beats: Beats) -> None:
+def _clean(folder: Path) -> None:
+    """Remove the oldest files, and what writers that were killed left."""
+    for old in sorted(folder.glob("*.npz"), key=lambda file: file.stat().st_mtime)[:-KEEP]:
+        old.unlink(missing_ok=True)
+    for left in folder.glob(f"{NEW}*"):
+        if time.time() - left.stat().st_mtime > WRITING_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _write(path: Path, key_text: str, beats: Beats) -> None:
     columns = {name: getattr(beats, name) for name in PER_BEAT if getattr(beats, name) is not None}
     rest = {f.name: getattr(beats, f.name) for f in fields(beats) if f.name not in PER_BEAT}
     rest |= {name: dict(rest[name]) for name in ("sha256", "dropped")}
-    np.savez(path, **columns, rest=np.array(json.dumps(rest)))  # not compressed: reading it must take no time
+    content = columns | {"rest": np.array(json.dumps(rest)), "key": np.array(key_text)}
+    np.savez(path, **content, sha256=np.array(_sha256(content)))  # not compressed: reading it must take no time
 
 
-def _read(path: Path) -> Beats:
-    with path.open("rb") as stream, np.load(stream) as content:  # a zip file: each array is checked against its CRC-32
-        columns: dict[str, Any] = {name: content[name] for name in content.files}
-    rest = json.loads(str(columns.pop("rest")))
+def _read(path: Path, key_text: str) -> Beats:
+    with path.open("rb") as stream, np.load(stream) as stored:
+        if any(info.compress_type != zipfile.ZIP_STORED for info in stored.zip.infolist()):  # could unpack to anything
+            raise ValueError("we compress none")
+        content: dict[str, Any] = {name: stored[name] for name in stored.files}
+    if str(content.pop("sha256")) != _sha256(content) or str(content.pop("key")) != key_text:
+        raise ValueError("changed, or of another key")
+    rest = json.loads(str(content.pop("rest")))
     with suppress(OSError):  # another user's file can be read, too
         os.utime(path)  # it is in use: others go first
     rest |= {name: tuple(rest[name]) for name in ("class_names", "leads")}  # JSON knows lists alone
-    return Beats(**(columns | rest))
+    return Beats(**(content | rest))
+
+
+def _sha256(content: Mapping[str, NDArray[Any]]) -> str:
+    """Return a hash over arrays with their names, types and shapes."""
+    digest = hashlib.sha256()
+    for name, array in sorted(content.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
