@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from ecgnb.app.meanings import MEANINGS
+from ecgnb.app.plain import plain_in_figure
 from ecgnb.classifier.result import UNSURE
 from ecgnb.plotting.style import CLASS_COLOURS
 
@@ -41,7 +42,7 @@ def strip(
     if picked in here.index:
         figure.add_vline(x=float(beats["time_s"].iloc[picked]), line={"color": PICKED_COLOUR, "dash": "dot"})
     figure.update_xaxes(title="time (s)", range=[start, start + seconds])
-    figure.update_yaxes(title=f"amplitude ({unit})" if unit else "amplitude")
+    figure.update_yaxes(title=f"amplitude ({plain_in_figure(unit)})" if unit else "amplitude")
     return _finished(figure, 340)
 
 
@@ -60,9 +61,11 @@ def add_marks(
     figure: go.Figure, label: str, beats: pd.DataFrame, x: pd.Series, y: pd.Series | NDArray[np.float32], size: int = 10
 ) -> None:
     """Add one class's beats: told apart by colour and form, each knowing its row."""
+    likeliest = beats["likeliest"].map(plain_in_figure)
+    name = f"{label}: {MEANINGS[label].name}" if label in MEANINGS else plain_in_figure(label)
     figure.add_scattergl(
-        x=x, y=y, mode="markers", name=f"{label}: {MEANINGS[label].name}" if label in MEANINGS else label,
-        customdata=np.column_stack([beats.index, beats["likeliest"], beats["confidence"].map("{:.2f}".format)]),
+        x=x, y=y, mode="markers", name=name,
+        customdata=np.column_stack([beats.index, likeliest, beats["confidence"].map("{:.2f}".format)]),
         marker={"color": colour(label), "symbol": SYMBOLS.get(label, "circle"), "size": size},
         unselected={"marker": {"opacity": 1}},  # a click picks a beat, and the others stay to be seen
         hovertemplate="beat %{customdata[0]}: %{customdata[1]}, confidence %{customdata[2]}<extra></extra>",
@@ -81,23 +84,25 @@ def probabilities(beat: pd.Series, classes: list[str]) -> go.Figure:
     """Draw how probable the network thinks each class is for one beat."""
     values = [float(beat[f"p_{name}"]) for name in classes]
     bars = go.Bar(
-        x=values, y=classes, orientation="h", marker={"color": [colour(name) for name in classes]},
+        x=values, y=[plain_in_figure(name) for name in classes], orientation="h",
+        marker={"color": [colour(name) for name in classes]},
         text=[f"{value:.1%}" for value in values], textposition="auto", hoverinfo="skip",
     )  # fmt: skip
     figure = go.Figure(bars)
     figure.update_xaxes(title="probability", range=[0, 1])
-    figure.update_yaxes(autorange="reversed", title="class")
+    figure.update_yaxes(autorange="reversed", title="class", type="category")  # a class may be called 1
     return _finished(figure, 260)
 
 
 def distribution(counts: pd.Series) -> go.Figure:
     """Draw how many beats each class has."""
     bars = go.Bar(
-        x=list(counts.index), y=list(counts), marker={"color": [colour(name) for name in counts.index]},
+        x=[plain_in_figure(name) for name in counts.index], y=list(counts),
+        marker={"color": [colour(name) for name in counts.index]},
         text=[f"{n:,}" for n in counts], textposition="outside", cliponaxis=False, hoverinfo="skip",
     )  # fmt: skip
     figure = go.Figure(bars)
-    figure.update_xaxes(title="class")
+    figure.update_xaxes(title="class", type="category")
     figure.update_yaxes(title="beats")
     return _finished(figure, 260)
 

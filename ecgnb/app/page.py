@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 import ecgnb.models
 from ecgnb.app import charts, sources
 from ecgnb.app.meanings import MEANINGS
+from ecgnb.app.plain import plain
 from ecgnb.classifier.base import Classifier
 from ecgnb.classifier.load import OF_SINGLE_BEATS, load_classifier
 from ecgnb.classifier.recording import classify_beats, classify_recording
@@ -43,6 +47,14 @@ def remembered(name: str, key: tuple[Any, ...], make: Any) -> Any:
     return st.session_state[slot][1]
 
 
+def upload_field(label: str, endings: tuple[str, ...], key: str, **options: Any) -> Any:
+    """Let the visitor upload files; a name that Streamlit does not take becomes an error that says so."""
+    try:
+        return st.file_uploader(label, type=list(endings), key=key, **options)
+    except StreamlitAPIException:
+        raise DataError(f"a file of that name is not read here; expected .{', .'.join(endings)}") from None
+
+
 def choose_classifier() -> tuple[Classifier, tuple[Any, ...]]:
     """Let the visitor choose a model; return it and what tells it from others. The first one reads recordings."""
     choice = st.sidebar.selectbox("Model", [*ecgnb.models.pretrained_names(), OWN_MODEL], key="model")
@@ -52,7 +64,8 @@ def choose_classifier() -> tuple[Classifier, tuple[Any, ...]]:
             st.markdown(card.read_text(encoding="utf-8").replace("# Model card", "#### Model card"))
         return pretrained(choice), (choice,)
     tip = "patient_wise_model.pth of a run folder; only numbers are read, never code"
-    upload = st.sidebar.file_uploader("Model of a run of lesson 02", type=["pth"], key="model_file", help=tip)
+    with st.sidebar:
+        upload = upload_field("Model of a run of lesson 02", sources.MODEL, "model_file", help=tip)
     if upload is None:
         st.sidebar.info("Upload a model file, such as `runs/02/…/patient_wise_model.pth`.")
         st.stop()
@@ -70,22 +83,22 @@ def choose_sample() -> tuple[tuple[Any, ...], Callable[[], Recording]]:
 
 def choose_recording() -> tuple[tuple[Any, ...], Callable[[], Recording]] | None:
     """Let the visitor upload a recording; return what tells it from others, and how to read it."""
-    uploads = st.file_uploader(
-        "One file (.csv, .txt, .tsv, .npy), or the .hea and the .dat of a WFDB record",
-        type=["csv", "txt", "tsv", "npy", "hea", "dat"], accept_multiple_files=True, key="recording_files",
-    )  # fmt: skip
+    label = "One file (.csv, .txt, .tsv, .npy), or the .hea and the .dat of a WFDB record"
+    uploads = upload_field(label, sources.RECORDING, "recording_files", accept_multiple_files=True)
     left, right = st.columns(2)
     fs = left.number_input("Sampling rate (Hz)", value=None, key="fs", placeholder="as the file says",
                            help=f"{MIN_FS:g} to {MAX_FS:g}; needed where the file does not say it")  # fmt: skip
     lead = right.text_input("Lead or column", key="lead", placeholder="the first, or MLII where there is one").strip()
     if not uploads:
         return None
+    if len(uploads) > 1 and any(sources.ending(upload) == sources.MARKS for upload in uploads):
+        st.caption(f"The .{sources.MARKS} file is passed over: the marks here are the app's own.")
     key = (*[(upload.name, upload.file_id) for upload in uploads], fs, lead)
     return key, lambda: sources.uploaded_recording(uploads, fs, lead or None)
 
 
-def show_recording(recording: Recording, found: ClassifiedRecording, least: float) -> None:
-    """Show a named recording: what it is, its strip, one beat of it, all of it as numbers."""
+def show_recording(recording: Recording, found: ClassifiedRecording, least: float, *, flip: bool) -> None:
+    """Show a named recording: what it is, its strip as the network saw it, one beat of it, all of it as numbers."""
     found = found.with_confidence(least)
     summary, counts = found.summary(), found.counts()
     columns = st.columns(4)
@@ -99,7 +112,7 @@ def show_recording(recording: Recording, found: ClassifiedRecording, least: floa
                                                      f"{summary['highest_heart_rate_bpm']:.0f}")  # fmt: skip
     columns[3].metric("Not classified", "–" if not summary["beats"] else f"{summary['not_classified']:.1%}")
     for warning in found.warnings():
-        st.warning(warning)
+        st.warning(plain(warning))
     if not summary["beats"]:
         return
     left, right = st.columns(2)
@@ -107,13 +120,11 @@ def show_recording(recording: Recording, found: ClassifiedRecording, least: floa
         picked = pick_beat(found.beats)
     width = right.select_slider("Seconds shown", [5, 10, 20, 30, 60], value=10, key="width")
     start = float(found.beats["time_s"].iloc[picked] // width * width)
-    title = " · ".join(
-        part for part in (recording.name, recording.lead and f"lead {recording.lead}", f"{found.fs:g} Hz") if part
-    )
-    st.subheader(title)
-    shown = charts.strip(
-        recording.signal, found.fs, found.beats, start=start, seconds=width, picked=picked, unit=recording.unit
-    )
+    lead = recording.lead and f"lead {recording.lead}"
+    parts = (recording.name, lead, f"{found.fs:g} Hz", "upside down" if flip else "")
+    st.subheader(" · ".join(plain(part) for part in parts if part), anchor=False)
+    signal = -recording.signal if flip else recording.signal
+    shown = charts.strip(signal, found.fs, found.beats, start=start, seconds=width, picked=picked, unit=recording.unit)
     st.plotly_chart(shown, key="strip", on_select=take_click, selection_mode="points", theme=None)
     st.caption("Click a mark to see what the network thinks of that beat. Colours and forms are the classes.")
     show_beat(found.beats.iloc[picked], found.classes)
@@ -131,7 +142,9 @@ def show_beats(table: BeatTable, found: pd.DataFrame, classes: list[str]) -> Non
     columns = st.columns(2)
     columns[0].metric("Beats", f"{len(found):,}")
     columns[1].metric("Not classified", f"{counts[UNSURE] / len(found):.1%}")
-    if table.class_name is not None:
+    if table.class_name is not None and not sources.tells_classes(table):
+        st.info("The last column holds no number above 1: its 1 may mean S, or abnormal. It is not compared.")
+    elif table.class_name is not None:
         found = found.assign(in_file=table.class_name)
         st.info(f"The file names the classes too: {(found['likeliest'] == found['in_file']).mean():.1%} agree.")
     picked = pick_beat(found)
@@ -162,11 +175,11 @@ def show_beat(beat: pd.Series, classes: list[str]) -> None:
     left, right = st.columns([1, 1])
     label = str(beat["label"])
     name = MEANINGS[label].name if label in MEANINGS else "a class of your model"
-    left.markdown(f"#### Beat {beat.name}: {label} – {name}")
+    left.markdown(f"#### Beat {beat.name}: {plain(label)} – {name}")
     if beat["why"]:
-        left.warning(f"Not classified: {beat['why']}.")
+        left.warning(f"Not classified: {plain(beat['why'])}.")
     if beat.get("could_be"):
-        left.markdown(f"Could be: **{beat['could_be'].replace(' ', '** or **')}**")
+        left.markdown("Could be: " + " or ".join(f"**{plain(name)}**" for name in beat["could_be"].split()))
     if label in MEANINGS:
         left.markdown(f"{MEANINGS[label].what}\n\n{MEANINGS[label].then}")
     left.caption("For learning, not for diagnosis.")
@@ -213,11 +226,13 @@ def beats_page(classifier: Classifier, model_key: tuple[Any, ...], least: float)
     """Take beats that somebody has cut, and show them named."""
     if classifier.recipe is not None and classifier.recipe.of_recordings:
         st.caption(
-            f"{classifier.name} reads a beat beside the rest of its recording; beats alone go to {OF_SINGLE_BEATS}."
+            f"{plain(classifier.name)} reads a beat beside the rest of its recording; "
+            f"beats alone go to {plain(OF_SINGLE_BEATS)}."
         )
         classifier, model_key = pretrained(OF_SINGLE_BEATS), (OF_SINGLE_BEATS,)
     wanted = f"A file with {classifier.n_samples} values a row, one beat each"
-    upload = st.file_uploader(wanted, type=["csv", "txt", "tsv"], key="beat_file")
+    upload = upload_field(wanted, sources.BEATS, "beat_file")
+    st.caption("Each row gets a class, an ECG or not: what refuses other signals needs ten seconds of a recording.")
     if upload is None and not st.checkbox("Show some synthetic beats", key="beat_sample"):
         return
     key = ("sample",) if upload is None else (upload.name, upload.file_id)
@@ -250,7 +265,7 @@ def recording_page(kind: str, classifier: Classifier, model_key: tuple[Any, ...]
         (key, model_key, detector, flip, force),
         lambda: work_through(recording, classifier, detector, flip=flip, force=force),
     )
-    show_recording(recording, found, least)
+    show_recording(recording, found, least, flip=flip)
 
 
 def main() -> None:
@@ -269,11 +284,24 @@ def main() -> None:
         recording_page(kind, classifier, model_key, least)
 
 
+def fault_line(fault: Exception) -> str:
+    """Return one plain line on what went wrong, and what to do; what nobody foresaw is noted in the log, too."""
+    if isinstance(fault, EcgnbError):
+        return plain(fault)
+    if isinstance(fault, OSError):  # a disk that fills
+        return f"A file could not be read or written: {plain(fault.strerror or type(fault).__name__)}."
+    if isinstance(fault, MemoryError):
+        return "This does not fit the memory of this computer; cut the recording into parts."
+    frames = traceback.extract_tb(fault.__traceback__)
+    places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+    logging.getLogger("ecgnb.app").error("%s at %s", type(fault).__name__, places)
+    return (
+        f"Something here is unlike all that this app foresees ({plain(type(fault).__name__)}). "
+        "Try another file or another model; where both are sound, this is a fault of the app."
+    )
+
+
 try:
     main()
-except EcgnbError as fault:
-    st.error(str(fault))
-except OSError as fault:  # a disk that fills
-    st.error(f"A file could not be read or written: {fault.strerror}.")
-except MemoryError:
-    st.error("This does not fit the memory of this computer; cut the recording into parts.")
+except Exception as fault:
+    st.error(fault_line(fault))

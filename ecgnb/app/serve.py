@@ -1,35 +1,86 @@
-"""Start the app as a server of this computer alone."""
+"""Start the app as a server of this computer alone; `python -P -m ecgnb.app.serve PORT` is that server."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from ecgnb.datasets.own.limits import MAX_BYTES
+from ecgnb.app.guard import Guard
+from ecgnb.app.sources import MAX_UPLOAD
+from ecgnb.paths import data_dir
 
-SETTINGS = {
-    "server.address": "localhost",
-    "server.headless": "true",  # asks nobody for an e-mail address
+HERE = Path(__file__).parent
+
+GRACE = 10  # seconds that the server has to end
+
+# Each that bears on who may ask, and what: so no configuration file can open what is shut here.
+SETTINGS: dict[str, Any] = {
+    "server.address": "127.0.0.1",
+    "server.baseUrlPath": "",
+    "server.enableCORS": True,  # the protection, in spite of its name
+    "server.corsAllowedOrigins": [],
+    "server.allowedHosts": ["localhost", "127.0.0.1", "::1"],
+    "server.enableXsrfProtection": True,
+    "server.xsrfCookieSameSite": "strict",
+    "server.enableAgentApi": False,
+    "server.enableStaticServing": False,
+    "server.scriptHealthCheckEnabled": False,
+    "server.trustedUserHeaders": {},
+    "server.headless": True,  # asks nobody for an e-mail address
     "server.fileWatcherType": "none",
-    "server.maxUploadSize": str(MAX_BYTES // 2**20),
-    "browser.gatherUsageStats": "false",  # nothing goes off the machine
+    "server.runOnSave": False,
+    "server.maxUploadSize": MAX_UPLOAD // 2**20,
+    "secrets.files": [],
+    "browser.serverAddress": "localhost",  # not asked of a server on the internet
+    "browser.gatherUsageStats": False,  # nothing goes off the machine
+    "global.developmentMode": False,
+    "logger.hideWelcomeMessage": True,
+    "client.allowedOrigins": [],
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,
+    "client.disableDataExport": True,  # of the grid: the button below it gives the table
     "theme.base": "light",
 }
 
 
 def command(port: int) -> list[str]:
-    """Return the command that starts the app."""
-    settings = [part for name, value in SETTINGS.items() for part in (f"--{name}", value)]
-    page = Path(__file__).with_name("page.py")
-    return [sys.executable, "-m", "streamlit", "run", str(page), "--server.port", str(port), *settings]
+    """Return the command that starts the app; ``-P`` keeps code of the current folder out."""
+    return [sys.executable, "-P", "-m", "ecgnb.app.serve", str(port)]
 
 
 def serve(port: int) -> int:
-    """Serve the app until it is stopped; return its exit code."""
+    """Serve the app until it is stopped, by Ctrl-C or SIGTERM; return its exit code.
+
+    The server works in a folder of the package, so that no code and no configuration of the current folder counts.
+    """
+    environment = os.environ | {"ECGNB_DATA_DIR": str(data_dir())}
+    server = subprocess.Popen(command(port), cwd=HERE, env=environment)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # raises KeyboardInterrupt, as Ctrl-C does
     try:
-        return subprocess.run(command(port), check=False).returncode
+        return server.wait()
     except KeyboardInterrupt:
+        server.terminate()
+        with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
+            server.wait(GRACE)
         return 0
+    finally:
+        server.kill()
+
+
+def run(port: int) -> None:
+    """Be the server."""
+    from starlette.middleware import Middleware
+    from streamlit.starlette import App
+
+    app = App(HERE / "page.py", middleware=[Middleware(Guard, port=port)])
+    app.run(config=SETTINGS | {"server.port": port, "browser.serverPort": port})
+
+
+if __name__ == "__main__":
+    run(int(sys.argv[1]))

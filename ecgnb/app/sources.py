@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,11 +17,10 @@ from ecgnb.classifier.load import load_classifier
 from ecgnb.datasets import synthetic
 from ecgnb.datasets.heartbeat_csv import BeatTable, read_beats
 from ecgnb.datasets.mitbih import DS2
-from ecgnb.datasets.own.limits import MAX_BYTES
 from ecgnb.datasets.own.recording import Recording, read_recording
 from ecgnb.datasets.wfdb import read_record
 from ecgnb.datasets.windows import cut_beats
-from ecgnb.errors import DataError, ModelError
+from ecgnb.errors import DataError, EcgnbError, ModelError
 from ecgnb.paths import data_dir
 
 SYNTHETIC = {
@@ -29,6 +29,16 @@ SYNTHETIC = {
 }
 
 SYNTHETIC_BEATS = 12
+
+MAX_UPLOAD = 450 * 2**20  # bytes; from 512 MB on the page says 1 GB
+
+RECORDING = ("csv", "txt", "tsv", "npy", "hea", "dat", "atr")
+BEATS = ("csv", "txt", "tsv")
+MODEL = ("pth",)
+
+MARKS = "atr"  # somebody's marks of beats, beside a WFDB record: the app makes its own
+
+_COPY = re.compile(r"\s*(\(\d+\)|[ _-]+copy(\s*\d+)?)$", re.IGNORECASE)  # what a second download is called
 
 
 class Upload(Protocol):
@@ -42,42 +52,103 @@ class Upload(Protocol):
         ...
 
 
+def ending(upload: Upload) -> str:
+    """Return the ending of a file's name in small letters, without its dot."""
+    return Path(_name(upload)).suffix.lower().removeprefix(".")
+
+
+def check_endings(uploads: Sequence[Upload], wanted: Sequence[str]) -> None:
+    """Refuse a file of another kind by its name."""
+    for upload in uploads:
+        if ending(upload) not in wanted:
+            raise DataError(f"{_name(upload)} is no file that is read here; expected .{', .'.join(wanted)}")
+
+
 @contextmanager
-def stored(uploads: Sequence[Upload]) -> Iterator[list[Path]]:
-    """Write uploads into a folder that is gone afterwards; names keep nothing that could lead out of it."""
-    with tempfile.TemporaryDirectory(prefix="ecgnb-") as folder:
-        paths = []
-        for upload in uploads:
-            if upload.size > MAX_BYTES:
-                raise DataError(
-                    f"{upload.name} has {upload.size / 2**20:,.0f} MB; expected at most {MAX_BYTES / 2**20:.0f} MB"
-                )
-            name = re.sub(r"[^\w.+-]", "_", Path(upload.name.replace("\\", "/")).name).lstrip(".") or "upload"
-            path = Path(folder) / name
+def stored(uploads: Sequence[Upload], stem: str | None = None) -> Iterator[list[Path]]:
+    """Write uploads into a folder that is gone afterwards; no name leads out of it, no error tells where it was.
+
+    With `stem` the files bear that name, each with its own ending.
+    """
+    for upload in uploads:
+        if upload.size > MAX_UPLOAD:
+            most = f"expected at most {MAX_UPLOAD / 2**20:.0f} MB"
+            raise DataError(f"{_name(upload)} has {upload.size / 2**20:,.0f} MB; {most}")
+    with tempfile.TemporaryDirectory(prefix="ecgnb-") as name:
+        folder = Path(name).resolve()
+        paths = [folder / _file_name(upload, stem) for upload in uploads]
+        for path, upload in zip(paths, uploads, strict=True):
             path.write_bytes(upload.getbuffer())
-            paths.append(path)
-        yield paths
+        try:
+            yield paths
+        except EcgnbError as fault:
+            raise type(fault)(str(fault).replace(f"{folder}{os.sep}", "").replace(str(folder), "it")) from None
+
+
+def _name(upload: Upload) -> str:
+    """Return an upload's name without the folders that some browsers send."""
+    return Path(upload.name.replace("\\", "/")).name or "the file"
+
+
+def _file_name(upload: Upload, stem: str | None = None) -> str:
+    """Return a name that any file system takes: no folder in it, no sign that means something, not too long."""
+    path = Path(_name(upload))
+    safe = re.sub(r"[^\w.+() -]", "_", path.stem if stem is None else stem).lstrip(". ")
+    return f"{safe[:80] or 'upload'}{path.suffix.lower()}"
 
 
 def uploaded_recording(uploads: Sequence[Upload], fs: float | None, lead: str | None) -> Recording:
-    """Read one recording out of one file, or out of the two of a WFDB record."""
-    endings = sorted(Path(upload.name).suffix.lower() for upload in uploads)
-    if len(uploads) > 1 and endings != [".dat", ".hea"]:
-        raise DataError(f"{len(uploads)} files; expected one, or the .hea and the .dat of one WFDB record")
-    with stored(uploads) as paths:
-        return read_recording(sorted(paths)[-1], fs=fs, lead=lead)
+    """Read one recording out of one file, or out of the two of a WFDB record; marks beside those are passed over."""
+    check_endings(uploads, RECORDING)
+    files = [upload for upload in uploads if ending(upload) != MARKS]
+    if not files:
+        raise DataError(f"{_name(uploads[0])} holds marks and no signal; expected the .hea and the .dat beside it, too")
+    if len(files) == 1:
+        with stored(files) as paths:
+            return read_recording(paths[0], fs=fs, lead=lead)
+    files.sort(key=ending)
+    if [ending(file) for file in files] != ["dat", "hea"]:
+        raise DataError(f"{len(files)} files; expected one, or the .hea and the .dat of one WFDB record")
+    with stored(files, wfdb_name(*files)) as paths:
+        return read_recording(paths[1], fs=fs, lead=lead)
+
+
+def wfdb_name(signals: Upload, header: Upload) -> str:
+    """Return the record's name that two files share, whatever a second download or an old disk made of it.
+
+    ``100 (1).hea`` and ``100.dat`` are of one record, as are ``REC.HEA`` and ``REC.DAT`` whose header says ``rec.dat``.
+    """
+    whole = {Path(_name(upload)).stem for upload in (signals, header)}
+    shared = {_COPY.sub("", stem).casefold() for stem in whole}
+    if len(shared) > 1:
+        raise DataError(f"{_name(header)} and {_name(signals)} are of two records; expected two files of one name")
+    lines = [line for line in bytes(header.getbuffer()[:10_000]).splitlines() if not line.startswith(b"#")]
+    words = lines[1].split() if len(lines) > 1 else []
+    said = words[0].decode("utf-8", errors="replace").removesuffix(".dat") if words else ""
+    if said.casefold() in shared | {stem.casefold() for stem in whole}:
+        return said
+    return _COPY.sub("", Path(_name(header)).stem)
 
 
 def uploaded_beats(upload: Upload, classifier: Classifier) -> BeatTable:
     """Read beats that somebody has cut."""
+    check_endings([upload], BEATS)
     with stored([upload]) as paths:
         return read_beats(paths[0], classifier.n_samples)
 
 
+def tells_classes(table: BeatTable) -> bool:
+    """Say whether a file's last column can only mean the classes N, S, V, F, Q.
+
+    Where it holds no number above 1, its 1 may be S, and may be "abnormal" as in ``ptbdb_abnormal.csv``.
+    """
+    return table.class_name is not None and set(table.class_name) not in ({"S"}, {"N", "S"})
+
+
 def uploaded_classifier(upload: Upload) -> Classifier:
     """Read a model that a run saved; no code of it is run."""
-    if not upload.name.endswith(".pth"):
-        raise ModelError(f"{upload.name} is no model of this course; expected best_model.pth or the like, of a run")
+    if ending(upload) not in MODEL:
+        raise ModelError(f"{_name(upload)} is no model of this course; expected best_model.pth or the like, of a run")
     with stored([upload]) as paths:
         return load_classifier(paths[0])
 

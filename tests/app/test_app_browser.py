@@ -10,6 +10,7 @@ from browser import free_port, open_page, serving
 from playwright.sync_api import expect
 
 from ecgnb.app import serve
+from ecgnb.app.plain import WORD_JOINER
 from ecgnb.datasets import load_records
 
 pytestmark = pytest.mark.slow
@@ -86,6 +87,33 @@ def test_a_bad_file_and_a_good_one_after_it(page, tmp_path):
     expect(page.get_by_text("prose.txt has no line of numbers")).to_be_visible()
     page.get_by_text("A sample", exact=True).click()
     expect(page.get_by_text("The whole recording")).to_be_visible()
+
+
+def test_text_of_a_file_fetches_nothing_and_links_nowhere(page, tmp_path):
+    """`open_page` complains about each request to elsewhere, and about what the page's own policy had to stop."""
+    image = "![a](http://127.0.0.1:9/x.png)"
+    (tmp_path / "first.txt").write_text(image + "\n")
+    upload(page, tmp_path / "first.txt")
+    page.get_by_text("first.txt has no line of numbers").wait_for()
+    assert image in page.get_by_test_id("stAlert").last.inner_text().replace(WORD_JOINER, "")
+    page.get_by_text("A sample", exact=True).click()
+    page.get_by_text("The whole recording").wait_for()
+    name = f"{image} [a](http://evil.example) http://evil.example/a www.evil.example me@evil.example <img src=x> "
+    name += ":material/home: :streamlit: :smile: :red[x] $x^2$ `code` ~~x~~"
+    record = load_records(["208"], data="synthetic")[0]
+    seconds = np.arange(len(record.signal)) / record.fs
+    pd.DataFrame({"time": seconds, name: record.signal[:, 0]}).to_csv(tmp_path / "mine.csv", index=False)
+    upload(page, tmp_path / "mine.csv")
+    heading = page.get_by_role("heading", name="mine · lead")
+    heading.wait_for()
+    assert f"mine · lead {name} · 360 Hz" in heading.inner_text().replace(WORD_JOINER, "")
+    assert page.locator("[href*='127.0.0.1:9'], [src*='127.0.0.1:9'], [href*=evil], h3 img, h3 code").count() == 0
+
+
+def test_limits_are_said_as_they_are(page):
+    page.get_by_text("A recording of mine").click()
+    page.get_by_text("Sampling rate (Hz)").wait_for()
+    expect(page.get_by_text("450MB per file").first).to_be_visible()
 
 
 def test_a_real_record_and_its_picture(page, real_mitdb, tmp_path):
