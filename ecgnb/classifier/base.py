@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,8 +17,15 @@ from torch import Tensor, nn
 from ecgnb.classifier.certainty import Certainty
 from ecgnb.classifier.recipe import Inputs, Recipe
 from ecgnb.errors import ModelError
+from ecgnb.models.registry import shown
 
 BATCH = 512  # beats that pass at once
+
+MAX_LAYER = 2**25  # numbers that one layer may give for a batch: 134 MB
+
+CLASS_NAME = r"[^\W_][\w+/()-]{0,23}"  # nothing that a page, a terminal or a spreadsheet takes for more than a word
+
+MAX_CLASSES = 100
 
 
 class Classifier(Protocol):
@@ -52,7 +60,10 @@ class Classifier(Protocol):
 
 @dataclass
 class TorchClassifier:
-    """A network of PyTorch that labels beats; see `Classifier`."""
+    """A network of PyTorch that labels beats; see `Classifier`.
+
+    It takes `batch` beats at once. Its `source` is the file that it was loaded from, if any.
+    """
 
     name: str
     network: nn.Module
@@ -60,6 +71,8 @@ class TorchClassifier:
     classes: list[str]
     n_samples: int
     certainty: Certainty | None = None
+    batch: int = BATCH
+    source: Path | None = None
 
     @torch.inference_mode()
     def scores(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -69,7 +82,7 @@ class TorchClassifier:
 
     def all_scores(self, inputs: Inputs) -> NDArray[np.float32]:
         """Give the score of each class, before the softmax: (n_kept, n_classes)."""
-        parts = [self.scores(rows)[kept] for rows, kept in batches(inputs, reach_of(self.network))]
+        parts = [self.scores(rows)[kept] for rows, kept in batches(inputs, reach_of(self.network), self.batch)]
         return np.concatenate([np.zeros((0, len(self.classes)), dtype=np.float32), *parts])
 
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
@@ -108,6 +121,23 @@ def class_scores(output: Any) -> Tensor:
     return output if isinstance(output, Tensor) else output[1]
 
 
+def scores_of_nothing(network: nn.Module, n_numbers: int) -> tuple[Any, int]:
+    """Return what a network says of two beats of zeros, and how many numbers its widest layer gives for one beat."""
+    widest = [n_numbers]
+
+    def look(_layer: nn.Module, _given: Any, output: Any) -> None:
+        first = output[0] if isinstance(output, tuple) else output
+        widest.append(first.numel() // 2)
+
+    hooks = [layer.register_forward_hook(look) for layer in network.modules()]
+    try:
+        with torch.inference_mode():
+            return network(torch.zeros(2, n_numbers)), max(widest)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
 def classes_of(values: Mapping[str, Any], name: str) -> list[str]:
     """Return the names of the classes that a model file holds.
 
@@ -119,7 +149,12 @@ def classes_of(values: Mapping[str, Any], name: str) -> list[str]:
     if "classes" not in values:
         raise ModelError(f"{name} does not say which classes it tells apart, so it labels no beat; expected a model "
                          "that a run of lesson 02, 03 or 04 saved")  # fmt: skip
-    classes = str(values["classes"])[:1000].split()
-    if not classes or len(set(classes)) < len(classes) or not all(re.fullmatch(r"\w[\w+/-]*", one) for one in classes):
-        raise ModelError(f"{name} names its classes {classes}; expected words that differ, such as N S V F Q")
+    given = values["classes"]
+    classes = given.split() if isinstance(given, str) else []
+    all_names = all(re.fullmatch(CLASS_NAME, one) for one in classes)
+    if not all_names or not 0 < len(set(classes)) == len(classes) <= MAX_CLASSES:
+        raise ModelError(
+            f"{name} names its classes {shown(repr(given), 80)}; expected words that differ, such as N S V F Q, of at "
+            "most 24 letters, digits and _ + - / ( )"
+        )
     return classes

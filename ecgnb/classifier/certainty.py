@@ -44,8 +44,8 @@ class Certainty:
 
     def __post_init__(self) -> None:
         numbers = (self.temperature, self.min_confidence)
-        if not all(math.isfinite(number) for number in numbers) or not 0 < self.temperature < 1000:
-            raise UsageError(f"temperature={self.temperature!r}; expected a number above 0")
+        if not all(math.isfinite(number) for number in numbers) or not 0.001 <= self.temperature < 1000:
+            raise UsageError(f"temperature={self.temperature!r}; expected a number from 0.001 to 1000")
         if not 0 <= self.min_confidence <= 1 or any(math.isnan(one) or one < 0 for one in self.least):
             raise UsageError(f"{self}; expected probabilities")
 
@@ -74,9 +74,12 @@ class Certainty:
         if "temperature" not in values:
             return None
         try:
-            least = tuple(float(one) for one in str(values["least"])[:1000].split())
-            found = cls(float(values["temperature"]), least, float(values["min_confidence"]))
-        except (KeyError, TypeError, ValueError, UsageError):
+            numbers = values["temperature"], values["min_confidence"]
+            if not all(type(number) in (int, float) for number in numbers):
+                raise TypeError
+            least = tuple(float(one) for one in values["least"].split())
+            found = cls(float(numbers[0]), least, float(numbers[1]))
+        except (KeyError, TypeError, ValueError, AttributeError, UsageError):
             found = None
         if found is None or len(found.least) != n_classes:
             raise ModelError(

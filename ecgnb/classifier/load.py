@@ -9,10 +9,20 @@ import torch
 from torch import Tensor
 
 from ecgnb import models
-from ecgnb.classifier.base import Classifier, TorchClassifier, class_scores, classes_of
+from ecgnb.classifier.base import (
+    BATCH,
+    MAX_LAYER,
+    Classifier,
+    TorchClassifier,
+    class_scores,
+    classes_of,
+    reach_of,
+    scores_of_nothing,
+)
 from ecgnb.classifier.certainty import Certainty
 from ecgnb.classifier.recipe import Recipe
-from ecgnb.errors import ModelError
+from ecgnb.errors import EcgnbError, ModelError
+from ecgnb.models.registry import shown
 
 DEFAULT = "beat_sequence"  # the weights that serve recordings
 OF_SINGLE_BEATS = "cnn_lstm"  # and beats that somebody has cut
@@ -42,9 +52,11 @@ def load_classifier(model: str | Path = DEFAULT) -> Classifier:
         return OnnxClassifier(path)
     if not path.suffix:
         known = ", ".join(models.pretrained_names())
-        raise ModelError(f"there are no pretrained weights of {str(model)!r}; expected one of: {known}, or a file")
+        raise ModelError(f"there are no pretrained weights of {shown(model)!r}; expected one of: {known}, or a file")
     network, values = models.load(path)
-    return _classifier(path.stem, path.name, network, values)
+    classifier = _classifier(shown(path.stem), shown(path.name), network, values)
+    classifier.source = path
+    return classifier
 
 
 def _classifier(name: str, file: str, network: torch.nn.Module, values: dict[str, object]) -> TorchClassifier:
@@ -62,11 +74,29 @@ def _classifier(name: str, file: str, network: torch.nn.Module, values: dict[str
             f"{file} reads {n_samples} samples a beat, {n_numbers} numbers with reference beat and timing, and its "
             f"recipe makes {recipe.n_samples} and {recipe.n_numbers}"
         )
-    with torch.inference_mode():
-        given = class_scores(network(torch.zeros(2, n_numbers)))
-    if not isinstance(given, Tensor) or given.shape != (2, len(classes)):
-        raise ModelError(
-            f"{file} gives {given.shape[-1]} numbers a beat and names {len(classes)} classes; expected as many"
-        )
+    batch = _tried(network, n_numbers, len(classes), file)
     certainty = Certainty.from_values(values, len(classes), file)
-    return TorchClassifier(name, network, recipe, classes, n_samples, certainty)
+    return TorchClassifier(name, network, recipe, classes, n_samples, certainty, batch)
+
+
+def _tried(network: torch.nn.Module, n_numbers: int, n_classes: int, file: str) -> int:
+    """Return how many beats the network may take at once, or raise `ModelError` where it does not score its classes."""
+    try:
+        output, widest = scores_of_nothing(network, n_numbers)
+        given = class_scores(output)
+    except EcgnbError:
+        raise
+    except Exception as fault:  # options that fit each other badly may trip anything
+        raise ModelError(f"{file} computes nothing of {n_numbers} numbers a beat: {shown(fault)}") from None
+    if not isinstance(given, Tensor) or given.shape != (2, n_classes):
+        n_given = given.shape[-1] if isinstance(given, Tensor) and given.ndim else "no"
+        raise ModelError(f"{file} gives {n_given} numbers a beat and names {n_classes} classes; expected as many")
+    if not given.isfinite().all():
+        raise ModelError(f"{file} gives scores that are no numbers (NaN or infinite); its weights are damaged")
+    at_once, around = MAX_LAYER // max(widest, 1), sum(reach_of(network))
+    if at_once <= around:
+        raise ModelError(
+            f"{file} makes {widest:,} numbers of a beat and looks at {around} others beside it, which takes too much "
+            "memory; expected shorter beats or less context"
+        )
+    return min(BATCH, at_once - around)

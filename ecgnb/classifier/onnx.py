@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import tempfile
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -23,12 +22,17 @@ from ecgnb.datasets import synthetic
 from ecgnb.datasets.beats import zscored
 from ecgnb.datasets.wfdb import read_record
 from ecgnb.datasets.windows import cut_beats
-from ecgnb.errors import ModelError, UsageError
+from ecgnb.errors import EcgnbError, ModelError, UsageError
+from ecgnb.files import refuse_overwriting, written_whole
 from ecgnb.metrics.cost import Latency, fastest_latency, fastest_rate
+from ecgnb.models.files import MAX_TEXT, check_values, read_bytes
+from ecgnb.models.registry import shown
 
 try:
     import onnx
     import onnxruntime
+
+    from ecgnb.classifier.trial import check_graph, fault_of, rows_at_once, session_options
 except ImportError as fault:
     raise UsageError(f"{fault.name} is not installed; get it with: pip install 'ecgnb[export]'") from None
 
@@ -37,6 +41,8 @@ PARITY = 1e-4  # most that a score may differ from PyTorch's
 OPSET = 17
 
 TRACED = 3  # beats in the batch that the exporter watches
+
+EXPECTED = "a file that `ecgnb export` wrote"
 
 
 def export_onnx(classifier: TorchClassifier, path: str | Path, *, int8: bool = False) -> float:
@@ -63,10 +69,37 @@ def export_onnx(classifier: TorchClassifier, path: str | Path, *, int8: bool = F
 
     Raises
     ------
+    UsageError
+        Where the file cannot be written, or is the one that the network was loaded from.
     ModelError
-        Where the file cannot be written, or its scores differ by more than 1e-4 (of an 8-bit file: are no numbers).
+        Where the network cannot be written as ONNX, or its scores differ by more than 1e-4 (of an 8-bit file: are no
+        numbers).
     """
-    path, n_samples = Path(path), classifier.n_samples
+    path = _target(classifier, path)
+    with written_whole(path) as new:
+        try:
+            return _written(classifier, new, int8)
+        except (EcgnbError, OSError):
+            raise
+        except Exception as fault:  # exporter, quantisation and checker have no common class of errors
+            kind = type(classifier.network).__name__
+            raise ModelError(f"{kind} cannot be written as{' 8-bit' * int8} ONNX: {shown(fault)}") from None
+
+
+def _target(classifier: TorchClassifier, path: str | Path) -> Path:
+    """Return where the file goes, its folder made; refuse a folder, and the model itself."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise UsageError(f"{shown(path, 500)} cannot be written: {fault.strerror}") from None
+    refuse_overwriting(path, [classifier.source] if classifier.source else [], "the model")
+    return path
+
+
+def _written(classifier: TorchClassifier, path: Path, int8: bool) -> float:
+    """Write the file, and return how far its scores are from PyTorch's."""
+    n_samples = classifier.n_samples
     n_numbers = classifier.recipe.n_numbers if classifier.recipe else n_samples
     network = _Scores(classifier.network).eval()
     with tempfile.TemporaryDirectory() as folder:
@@ -81,22 +114,18 @@ def export_onnx(classifier: TorchClassifier, path: str | Path, *, int8: bool = F
         graph = _free_batch(onnx.load(plain))
         if int8:
             graph = _quantised(graph, classifier.recipe, Path(folder))
-        values = classifier.recipe.to_values() if classifier.recipe else {"scaling": SCALINGS["beat"]}
-        values |= {"name": classifier.name, "classes": " ".join(classifier.classes)}
-        values |= {"n_samples": n_samples, "int8": int8, "reach": reach_of(classifier.network)}
-        if classifier.certainty is not None and not int8:  # 8-bit scores are others, and nobody measured their errors
-            values |= classifier.certainty.to_values()
-        onnx.helper.set_model_props(graph, {name: json.dumps(value) for name, value in values.items()})
-        onnx.checker.check_model(graph, full_check=not int8)
-        onnx.save(graph, plain)
-        gap = _largest_difference(network, OnnxClassifier(plain), n_numbers)
-        if not gap < (np.inf if int8 else PARITY):
-            raise ModelError(f"the ONNX scores differ from PyTorch's by {gap:.2g}; expected less than {PARITY:g}")
-        try:  # whatever lay there before goes only for a file that is proven
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(plain, path)
-        except OSError as fault:
-            raise ModelError(f"{path} cannot be written: {fault.strerror}") from None
+    values = classifier.recipe.to_values() if classifier.recipe else {"scaling": SCALINGS["beat"]}
+    values |= {"name": classifier.name, "classes": " ".join(classifier.classes)}
+    values |= {"n_samples": n_samples, "int8": int8, "reach": reach_of(classifier.network)}
+    if classifier.certainty is not None and not int8:  # 8-bit scores are others, and nobody measured their errors
+        values |= classifier.certainty.to_values()
+    onnx.helper.set_model_props(graph, {name: json.dumps(value) for name, value in values.items()})
+    onnx.checker.check_model(graph, full_check=not int8)
+    check_graph(graph)  # as whoever reads the file will
+    onnx.save(graph, path)
+    gap = _largest_difference(network, OnnxClassifier(path, foreign=False), n_numbers)
+    if not gap < (np.inf if int8 else PARITY):
+        raise ModelError(f"the ONNX scores differ from PyTorch's by {gap:.2g}; expected less than {PARITY:g}")
     return gap
 
 
@@ -195,53 +224,83 @@ class OnnxClassifier:
     Parameters
     ----------
     path : path
+    foreign : bool
+        Whether somebody else may have written the file. Then a process of its own, short of memory and time, tries it
+        first: see `trial`.
 
     Raises
     ------
     ModelError
-        Where the file is absent, damaged, or does not say how its beats are cut.
+        Where the file is absent, damaged, takes too much memory or time, or does not say how its beats are cut.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, foreign: bool = True) -> None:
         path = Path(path)
-        if not path.is_file():
-            raise ModelError(f"{path} does not exist; expected a file that `ecgnb export` wrote")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # one batch a core, instead of all cores on one batch
-        options.log_severity_level = 4
+        file, content = shown(path.name), read_bytes(path, EXPECTED)
         try:
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as fault:  # onnxruntime has no common class of errors
-            raise ModelError(f"{path.name} is no ONNX network: {' '.join(str(fault).split())[:100]}") from None
-        try:
-            stored = self.session.get_modelmeta().custom_metadata_map
-            values = {name: json.loads(value) for name, value in stored.items()}
-            self.name = str(values["name"])[:200]
-            self.recipe = Recipe.from_values(values, path.name)
-            self.classes = classes_of(values, path.name)
-            self.n_samples = int(values["n_samples"])
-            self.certainty = Certainty.from_values(values, len(self.classes), path.name)
-            before, after = values.get("reach", (0, 0))
-            self.reach = int(before), int(after)
-            self.n_numbers = self.recipe.n_numbers if self.recipe else self.n_samples
-            shapes = self.session.get_inputs()[0].shape[-1], self.session.get_outputs()[0].shape[-1]
-            if shapes != (self.n_numbers, len(self.classes)) or not 0 <= min(self.reach) <= max(self.reach) < 10_000:
-                raise ValueError
-            if self.recipe and self.recipe.n_samples != self.n_samples:
-                raise ValueError
-        except (KeyError, ValueError, TypeError, AttributeError):
+            fault = fault_of(content) if foreign else None
+            if fault is None:
+                self.session = onnxruntime.InferenceSession(
+                    content, session_options(), providers=["CPUExecutionProvider"]
+                )
+        except Exception as cause:  # onnxruntime has no common class of errors
+            fault = str(cause)
+        if fault is not None:
+            raise ModelError(f"{file} is no ONNX network that can be used: {shown(' '.join(fault.split()), 150)}")
+        values, self.reach = self._stored(file)
+        self.name = shown(values["name"], 60)
+        self.recipe = Recipe.from_values(values, file)
+        self.classes = classes_of(values, file)
+        self.certainty = Certainty.from_values(values, len(self.classes), file)
+        self.n_samples = values["n_samples"]
+        self.n_numbers = self.recipe.n_numbers if self.recipe else self.n_samples
+        self.batch = min(256, rows_at_once(max(1, self.n_numbers)) - sum(self.reach))
+        shapes = self.session.get_inputs()[0].shape[-1], self.session.get_outputs()[0].shape[-1]
+        if shapes != (self.n_numbers, len(self.classes)) or (self.recipe and self.recipe.n_samples != self.n_samples):
             raise ModelError(
-                f"{path.name} does not say how its beats are cut; expected a file that `ecgnb export` wrote"
-            ) from None
+                f"{file} reads {shapes[0]} numbers a beat and scores {shapes[1]} classes; its recipe makes "
+                f"{self.n_numbers} of {self.n_samples} samples, and it names {len(self.classes)} classes"
+            )
+        if self.batch < 1:
+            raise ModelError(f"{file} looks at {sum(self.reach):,} beats around each, which takes too much memory")
+
+    def _stored(self, file: str) -> tuple[dict[str, Any], tuple[int, int]]:
+        """Return what the file says of itself, all of it checked, and how many beats before and after it looks at."""
+        stored = self.session.get_modelmeta().custom_metadata_map
+        try:
+            values = {name: json.loads(value) for name, value in stored.items() if len(value) <= MAX_TEXT}
+            reach = values.pop("reach", [0, 0])
+            check_values(file, values)
+            is_pair = isinstance(reach, list) and len(reach) == 2 and all(type(one) is int for one in reach)
+            if type(values.get("name")) is not str or type(values.get("n_samples")) is not int or not is_pair:
+                raise ValueError
+            if not 0 <= min(reach) <= max(reach) < 10_000:
+                raise ValueError
+        except (ValueError, RecursionError):
+            raise ModelError(f"{file} does not say how its beats are cut; expected {EXPECTED}") from None
+        return values, (reach[0], reach[1])
 
     def scores(self, beats: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the score of each class: rows of one batch, (n_beats, n_numbers), to (n_beats, n_classes)."""
-        return self.session.run(None, {self.session.get_inputs()[0].name: beats})[0]
+        """Give the score of each class: rows of one batch, (n_beats, n_numbers), to (n_beats, n_classes).
 
-    def all_scores(self, inputs: Inputs, batch_size: int = 256) -> NDArray[np.float32]:
+        Raises
+        ------
+        ModelError
+            Where the network fails, or gives something else.
+        """
+        try:
+            found = self.session.run(None, {self.session.get_inputs()[0].name: beats})[0]
+        except Exception as fault:  # onnxruntime has no common class of errors
+            raise ModelError(f"the ONNX network {self.name} failed: {shown(' '.join(str(fault).split()))}") from None
+        if getattr(found, "shape", None) != (len(beats), len(self.classes)):
+            raise ModelError(f"the ONNX network {self.name} gave no score for each beat and class")
+        return found
+
+    def all_scores(self, inputs: Inputs, batch_size: int | None = None) -> NDArray[np.float32]:
         """Give the score of each class, (n_kept, n_classes), in batches on all cores."""
+        size = batch_size or self.batch
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            parts = pool.map(lambda batch: self.scores(batch[0])[batch[1]], batches(inputs, self.reach, batch_size))
+            parts = pool.map(lambda batch: self.scores(batch[0])[batch[1]], batches(inputs, self.reach, size))
             return np.concatenate([np.zeros((0, len(self.classes)), dtype=np.float32), *parts])
 
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
@@ -16,13 +17,16 @@ from ecgnb.datasets.reference import reference_beats
 from ecgnb.datasets.timing import LEVELS, relative_rr, rr_features_of
 from ecgnb.datasets.windows import check_window, cut_windows, fill_gaps, highpassed
 from ecgnb.errors import ModelError, UsageError
+from ecgnb.models.registry import shown
 
 SCALINGS = {
     "beat": "each beat to mean 0 and standard deviation 1",
     "recording": "each beat less its median, in units of the height of the recording's reference beat",
 }
 REFERENCES = ("", "recording", "so far")
-LONGEST = 100_000  # samples before or after the R peak
+LONGEST = 10_000  # samples of a window
+SLOWEST, FASTEST = 10, 10_000  # Hz
+LEAD_NAME = r"\w[\w +/().-]{0,39}"
 
 
 class Inputs(NamedTuple):
@@ -108,8 +112,13 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_window(self.before, self.after, self.fs)
-        if max(self.before, self.after) > LONGEST or self.fs > 10_000:
-            raise UsageError(f"{self}; expected windows of at most {LONGEST:,} samples, at 10,000 Hz at most")
+        if self.before + self.after > LONGEST or not SLOWEST <= self.fs <= FASTEST:
+            raise UsageError(
+                f"before={self.before}, after={self.after}, fs={self.fs}; expected windows of at most {LONGEST:,} "
+                f"samples, at {SLOWEST} to {FASTEST:,} Hz"
+            )
+        if not isinstance(self.lead, str) or not re.fullmatch(LEAD_NAME, self.lead):
+            raise UsageError(f"lead={shown(repr(self.lead), 60)}; expected a name of at most 40 letters and digits")
         if self.highpass is not None and not 0 < self.highpass < self.fs / 2:
             raise UsageError(f"highpass={self.highpass!r}; expected a cutoff from 0 to {self.fs / 2:g} Hz, or None")
         for name, known in (("scaling", tuple(SCALINGS)), ("reference", REFERENCES), ("rr", ("", *LEVELS))):
@@ -262,8 +271,8 @@ class Recipe:
             if not math.isfinite(given["fs"]):
                 raise TypeError
             return cls(**given)
-        except (UsageError, TypeError, KeyError, ValueError):
+        except (UsageError, TypeError, KeyError, ValueError, OverflowError):
             kept = {field.name: values[field.name] for field in fields(cls) if field.name in values}
             raise ModelError(
-                f"{name} has a recipe that no beat can be cut by: {str(kept)[:200]}; expected before, after, fs, lead"
+                f"{name} has a recipe that no beat can be cut by: {shown(kept)}; expected before, after, fs, lead"
             ) from None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import pickletools
+import re
 import warnings
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +16,19 @@ import torch
 from torch import nn
 
 from ecgnb.errors import ModelError, UsageError
-from ecgnb.models.registry import create
+from ecgnb.files import written_whole
+from ecgnb.models.registry import create, shown
 
 FORMAT = "ecgnb-model-1"
 
-MAX_TEXT = 10_000  # characters of a value in a file
-MAX_SAMPLES = 100_000  # of one beat, in a file: some layers take memory for each
+# What a file may hold. The largest network of the course, se_ecgnet, has 70 MB, its pickle 67 kB and 1,700 tuples.
+MAX_BYTES = 100 * 2**20
+MAX_PICKLE, MAX_TUPLES = 150_000, 10_000
+MAX_VALUES, MAX_TEXT = 200, 1_000
+MAX_SAMPLES = 10_000  # of one beat: some layers take memory for each
+
+PARTS = ("name", "options", "extra", "state_dict")
+NAMES_IN_PICKLES = r"collections OrderedDict|torch\._utils _rebuild_tensor_v2|torch \w+Storage"
 
 
 def save(model: nn.Module, path: str | Path, **extra: Any) -> None:
@@ -28,21 +39,28 @@ def save(model: nn.Module, path: str | Path, **extra: Any) -> None:
     model : nn.Module
         Made by `create`; a class of your own can be saved with ``torch.save(model.state_dict(), path)``.
     path : path
+        An old file goes only when the new one is whole.
     **extra
-        Numbers, text or truth values to keep beside the weights, such as ``threshold=0.25``.
+        Numbers, short text or truth values to keep beside the weights, such as ``threshold=0.25``.
 
     Raises
     ------
     UsageError
-        For a model that `create` did not make, or a value that `load` could not read safely.
+        For a model that `create` did not make, a value that `load` could not read safely, or a path that cannot be
+        written.
     """
     config = getattr(model, "ecgnb_config", None)
     if config is None:
         raise UsageError("only a model made by create() can be saved so that load() can build it again")
     options = {name: _plain(name, value) for name, value in config["options"].items()}
     extra = {name: _plain(name, value) for name, value in extra.items()}
+    try:
+        check_values("the model", options | extra)
+    except ModelError as fault:
+        raise UsageError(str(fault)) from None
     content = {"format": FORMAT, "name": config["name"], "options": options, "extra": extra}
-    torch.save(content | {"state_dict": model.state_dict()}, path)
+    with written_whole(path) as new:
+        torch.save(content | {"state_dict": model.state_dict()}, new)
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -57,69 +75,144 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """Return the model saved in a file, in evaluation mode, and the values kept beside it.
 
     The file is read with ``weights_only=True``: it can hold numbers, not code. Nor can it unpack to more than its size,
-    or ask for a model larger than the weights it holds.
+    hold what is endless when printed, or ask for a model larger than the weights it holds.
 
     Raises
     ------
     ModelError
         Where the file is absent, damaged or not one of ours.
     """
-    _check_archive(Path(path))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch warns of foreign pickles; the error below says it plainly
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as fault:
-        reason = "does not exist" if isinstance(fault, FileNotFoundError) else f"cannot be read: {fault.strerror}"
-        raise ModelError(f"{path} {reason}; expected a model saved by a run, such as best_model.pth") from None
-    except Exception as fault:  # PyTorch raises whatever a file that is none happens to trip
-        raise ModelError(f"{path} is not a model file that can be read safely ({type(fault).__name__})") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ModelError(f"{path} was not saved by this course; expected format {FORMAT!r}")
-    _check_plain(path, content)
-    try:
-        weights, longest = content["state_dict"].values(), content["options"].get("n_samples", 0)
-        if longest > MAX_SAMPLES or any(part.untyped_storage().nbytes() < part.nbytes for part in weights):
-            raise RuntimeError(f"it asks for more than its file holds, or for beats of over {MAX_SAMPLES:,} samples")
-        with torch.device("meta"):  # takes no memory, whatever the file asks for
-            wanted = {
-                name: part.shape for name, part in create(content["name"], **content["options"]).state_dict().items()
-            }
-        if wanted != {name: part.shape for name, part in content["state_dict"].items()}:
-            raise RuntimeError("other names or shapes of weights")
-        model = create(content["name"], **content["options"])
-        model.load_state_dict(content["state_dict"])
-        if not isinstance(content["extra"], dict):
-            raise TypeError("extra")
-        return model.eval(), content["extra"]
-    except (KeyError, TypeError, AttributeError) as fault:
-        raise ModelError(f"{path} lacks what a saved model holds ({type(fault).__name__}: {fault})") from None
-    except RuntimeError as fault:
-        raise ModelError(f"{path}: its weights do not fit {content['name']}: {str(fault).splitlines()[-1]}") from None
+    path = Path(path)
+    name = shown(path, 500)
+    content = _unpickled(name, read_bytes(path, "a model saved by a run, such as best_model.pth"))
+    if type(content) is not dict or type(content.get("format")) is not str or content["format"] != FORMAT:
+        raise ModelError(f"{name} was not saved by this course; expected format {FORMAT!r}")
+    if lacking := [part for part in PARTS if part not in content]:
+        raise ModelError(f"{name} lacks what a saved model holds: {', '.join(lacking)}")
+    check_values(name, {"name": content["name"]})
+    check_values(name, content["options"])
+    check_values(name, content["extra"])
+    return _built(name, str(content["name"]), content["options"], content["state_dict"]), content["extra"]
 
 
-def _check_plain(path: str | Path, content: dict[str, Any]) -> None:
-    """Raise `ModelError` for a file that holds anything but short text and numbers beside its weights.
+def read_bytes(path: Path, expected: str) -> bytes:
+    """Return the bytes of a model's file, or raise `ModelError` that says what was expected."""
+    try:
+        if not path.exists():
+            raise ModelError(f"{shown(path, 500)} does not exist; expected {expected}")
+        if path.is_dir() or not path.is_file():
+            what = "Is a directory" if path.is_dir() else "it is no file"
+            raise ModelError(f"{shown(path, 500)} cannot be read: {what}; expected {expected}")
+        if (n_bytes := path.stat().st_size) > MAX_BYTES:
+            raise ModelError(f"{shown(path, 500)} has {n_bytes:,} bytes; expected at most {MAX_BYTES:,}")
+        with path.open("rb") as stream:
+            return stream.read(MAX_BYTES)
+    except (OSError, ValueError) as fault:  # a name with a null byte is a ValueError
+        reason = shown(getattr(fault, "strerror", None) or fault)
+        raise ModelError(f"{shown(path, 500)} cannot be read: {reason}; expected {expected}") from None
+
+
+def check_values(name: str, values: Any) -> None:
+    """Raise `ModelError` where a file keeps anything but names with numbers, truth values or short, printable text.
 
     Nested values can be small in a file and endless when printed, so they are refused before anybody looks at them.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    values : any
+        What it keeps; expected a dictionary.
     """
-    values = [content.get("name")]
-    for part in (content.get("options"), content.get("extra")):
-        values += [*part.keys(), *part.values()] if isinstance(part, dict) else []
-    for value in values:
+    if not isinstance(values, Mapping) or len(values) > MAX_VALUES:
+        raise ModelError(f"{name} lacks what a saved model holds: at most {MAX_VALUES} values, each with a name")
+    for key, value in values.items():
+        if type(key) is not str or not re.fullmatch(r"\w{1,60}", key):
+            raise ModelError(f"{name} keeps a value without a proper name; expected a word for each, such as fs")
         if value is not None and type(value) not in (bool, int, float, str):
-            raise ModelError(f"{path} holds a {type(value).__name__} where a number or text was expected")
+            raise ModelError(f"{name} holds a {type(value).__name__} where a number or text was expected: {key}")
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise ModelError(f"{name} holds a number that no computer counts to: {key}; expected less than 2^63")
         if isinstance(value, str) and len(value) > MAX_TEXT:
-            raise ModelError(f"{path} holds a text of {len(value):,} characters; expected at most {MAX_TEXT:,}")
+            raise ModelError(f"{name} holds a text of {len(value):,} characters; expected at most {MAX_TEXT:,}: {key}")
+        if isinstance(value, str) and not value.isprintable():
+            raise ModelError(f"{name} holds a text that cannot be printed: {key}; expected no control characters")
 
 
-def _check_archive(path: Path) -> None:
-    """Raise `ModelError` for a file that unpacks to more than its size: PyTorch packs numbers as they are."""
+def _unpickled(name: str, content: bytes) -> Any:
+    """Return what an archive of PyTorch holds.
+
+    What PyTorch reads is packed anew, so that it sees what was checked here, and no other reading of a strange archive.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        n_bytes = path.stat().st_size
-    except Exception:  # no archive: what reads the file next says it better
-        return
-    if unpacked > n_bytes:
-        raise ModelError(f"{path} has {n_bytes:,} bytes and unpacks to {unpacked:,}; expected a model saved by a run")
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            unpacked = sum(entry.file_size for entry in entries)
+            if unpacked > len(content):  # PyTorch packs numbers as they are
+                raise ModelError(
+                    f"{name} has {len(content):,} bytes and unpacks to {unpacked:,}; expected a model saved by a run"
+                )
+            parts = {entry.filename: archive.read(entry) for entry in entries}
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for entry, part in parts.items():
+                if entry.endswith(".pkl"):
+                    _check_pickle(name, part)
+                archive.writestr(entry, part)
+        packed.seek(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch warns of foreign pickles; the error below says it plainly
+            return torch.load(packed, map_location="cpu", weights_only=True)
+    except ModelError:
+        raise
+    except Exception as fault:  # zipfile and PyTorch raise whatever a file that is none happens to trip
+        raise ModelError(f"{name} is not a model file that can be read safely ({type(fault).__name__})") from None
+
+
+def _check_pickle(name: str, pickled: bytes) -> None:
+    """Raise an error for a pickle that holds the same container twice, or more than a dictionary of weights does.
+
+    A tuple of ten times the same tuple, and so on, is small in a file, and takes years to print or to hash. What a
+    saved model repeats are texts and names alone.
+    """
+    texts: set[Any] = set()
+    before, n_tuples = "", 0
+    if len(pickled) > MAX_PICKLE:
+        raise ValueError("too long")
+    for code, given, _ in pickletools.genops(pickled):
+        if code.name.endswith("PUT"):
+            (texts.add if before in ("BINUNICODE", "GLOBAL") else texts.discard)(given)
+        n_tuples += "TUPLE" in code.name
+        if code.name == "DUP" or (code.name.endswith("GET") and given not in texts) or n_tuples > MAX_TUPLES:
+            raise ModelError(f"{name} holds values within values where numbers or text were expected")
+        if code.name == "GLOBAL" and not re.fullmatch(NAMES_IN_PICKLES, str(given)):
+            raise ValueError("a name of no tensor")
+        before = code.name
+
+
+def _built(name: str, kind: str, options: dict[str, Any], weights: Any) -> nn.Module:
+    """Return the model with its weights, or raise `ModelError` before anything larger than the file is made."""
+    fault = f"{name}: its weights do not fit {shown(kind, 60)}"
+    n_samples = options.get("n_samples", 0)
+    if not isinstance(n_samples, int) or n_samples > MAX_SAMPLES:
+        raise ModelError(f"{name} reads beats of {n_samples!r} samples; expected a number up to {MAX_SAMPLES:,}")
+    if not isinstance(weights, dict) or not all(type(part) is torch.Tensor for part in weights.values()):
+        raise ModelError(f"{fault}: expected a tensor for each name")
+    try:
+        n_bytes = sum(part.nbytes for part in weights.values())
+        held = {part.untyped_storage().data_ptr(): part.untyped_storage().nbytes() for part in weights.values()}
+        if n_bytes > sum(held.values()):
+            raise ModelError(f"{fault}: it asks for more than its file holds")
+        with torch.device("meta"):  # takes no memory, whatever the file asks for
+            wanted = create(kind, **options).state_dict()
+        if _shapes(wanted) != _shapes(weights):
+            raise ModelError(f"{fault}: other names or shapes of weights")
+        model = create(kind, **options)
+        model.load_state_dict(weights)
+        return model.eval()
+    except RuntimeError as cause:
+        raise ModelError(f"{fault}: {shown(str(cause).strip().splitlines()[-1:])}") from None
+
+
+def _shapes(weights: Mapping[str, torch.Tensor]) -> dict[Any, Any]:
+    return {name: (part.shape, part.is_floating_point()) for name, part in weights.items()}

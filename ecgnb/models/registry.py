@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
 from typing import Any
 
 from torch import nn
@@ -41,6 +43,14 @@ _MODELS: dict[str, Callable[..., nn.Module]] = {
     "simple_cnn": SimpleCNN,
 }
 
+_KINDS = {"int": Integral, "float": Real, "bool": bool, "str": str, "None": type(None)}  # what an annotation takes
+
+
+def shown(value: object, most: int = 200) -> str:
+    """Return a text as one short line without control characters: for errors that quote what somebody else wrote."""
+    text = "".join(sign if sign.isprintable() else "?" for sign in str(value)[: most + 1])
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
 
 def names() -> list[str]:
     """Return the names `create` takes."""
@@ -63,18 +73,30 @@ def create(name: str, **options: Any) -> nn.Module:
         For an unknown name or option.
     """
     if name not in _MODELS:
-        close = difflib.get_close_matches(str(name), _MODELS, 1, cutoff=0.4)
+        close = difflib.get_close_matches(str(name)[:100], _MODELS, 1, cutoff=0.4)
         meant = f"did you mean {close[0]!r}? " if close else ""
-        raise ModelError(f"unknown model {name!r}; {meant}expected one of: {', '.join(_MODELS)}")
+        raise ModelError(f"unknown model {shown(name, 60)!r}; {meant}expected one of: {', '.join(_MODELS)}")
     known = inspect.signature(_MODELS[name]).parameters
     if unknown := set(options) - set(known):
-        raise ModelError(f"{name} has no option {', '.join(sorted(unknown))}; it takes: {', '.join(known)}")
+        raise ModelError(f"{name} has no option {shown(', '.join(sorted(unknown)))}; it takes: {', '.join(known)}")
     try:
+        _check_kinds(options, known)
         model = _MODELS[name](**options)
-    except TypeError as fault:
-        raise ModelError(f"{name} cannot be made with {options}: {fault}") from None
+    except (TypeError, ValueError, ArithmeticError, RuntimeError, MemoryError) as fault:
+        raise ModelError(f"{name} cannot be made with {shown(options)}: {shown(fault)}") from None
     model.ecgnb_config = {"name": name, "options": options}  # type: ignore[assignment]
     return model
+
+
+def _check_kinds(options: Mapping[str, Any], known: Mapping[str, inspect.Parameter]) -> None:
+    """Raise `TypeError` where an option is not of the kind that the model's class writes beside it."""
+    for name, value in options.items():
+        annotation = known[name].annotation
+        words = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+        kinds = [_KINDS.get(word, object) for word in words.split(" | ")]
+        is_truth = isinstance(value, bool) and not {bool, object} & set(kinds)
+        if is_truth or not isinstance(value, tuple(kinds)) or (isinstance(value, float) and not math.isfinite(value)):
+            raise TypeError(f"{name}={shown(repr(value), 60)}; expected {words}")
 
 
 def count_parameters(model: nn.Module) -> int:

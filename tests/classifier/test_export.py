@@ -15,7 +15,7 @@ from ecgnb.classifier.onnx import OnnxClassifier, export_onnx, onnx_beats_per_se
 from ecgnb.classifier.recipe import plain_inputs
 from ecgnb.classifier.recording import classify_recording
 from ecgnb.datasets import DS2, load_mitdb
-from ecgnb.errors import ModelError
+from ecgnb.errors import ModelError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_what_is_refused(tmp_path, classifier, files):
     with pytest.raises(ModelError, match="does not say how its beats are cut"):
         OnnxClassifier(tmp_path / "bare.onnx")
     (tmp_path / "file").write_text("")
-    with pytest.raises(ModelError, match="cannot be written"):
+    with pytest.raises(UsageError, match="cannot be written"):
         export_onnx(classifier, tmp_path / "file" / "model.onnx")
 
 

@@ -195,10 +195,10 @@ def test_nested_values_are_refused_at_once(tmp_path):
         laughs = (laughs,) * 10
     for part, key in (("extra", "before"), ("extra", "classes"), ("options", "n_samples")):
         torch.save(content | {part: content[part] | {key: laughs}}, tmp_path / "laughs.pth")
-        with pytest.raises(ModelError, match=r"laughs\.pth holds a tuple where a number or text was expected"):
+        with pytest.raises(ModelError, match=r"laughs\.pth holds values within values where numbers or text were"):
             load_classifier(tmp_path / "laughs.pth")
-    torch.save(content | {"name": "x" * 10**6}, tmp_path / "laughs.pth")
-    with pytest.raises(ModelError, match="holds a text of 1,000,000 characters"):
+    torch.save(content | {"name": "x" * 10**5}, tmp_path / "laughs.pth")
+    with pytest.raises(ModelError, match="holds a text of 100,000 characters"):
         load_classifier(tmp_path / "laughs.pth")
 
 
