@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -10,14 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import papermill
 from nbclient.exceptions import DeadKernelError
-from nbconvert import HTMLExporter
 
-from ecgnb.course.folders import PENDING, PENDING_NAME, is_finished, new_run_folder
-from ecgnb.course.lessons import Lesson, _source, check_parameters, profile_parameters
+from ecgnb.course.folders import PENDING, PENDING_NAME, named_folder, new_run_folder, taken
+from ecgnb.course.kernel import ENGINE, SAFE_PATH
+from ecgnb.course.lessons import Lesson, check_parameters, profile_parameters, read_script
+from ecgnb.course.page import write_page
 from ecgnb.errors import RunError
 from ecgnb.paths import HEADLESS
+
+logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of parameters whose declaration it cannot read
 
 
 def execute(
@@ -46,18 +51,16 @@ def execute(
     UsageError
         For parameters that do not fit; nothing is run.
     RunError
-        Where a cell fails, or the folder holds a finished run.
+        Where a cell fails, the folder holds a finished run or files that no run wrote, or another run is at work in it.
     """
     values = check_parameters(lesson, profile_parameters(lesson, profile) | dict(given or {}))
     output_dir = output_dir or values.get("output_dir", "")
-    folder = Path(output_dir).expanduser().resolve() if output_dir else new_run_folder(lesson.number)
-    if is_finished(folder):
-        raise RunError(f"{folder} already holds a finished run; give another folder, or remove it")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _fill(folder, lesson, values | {"output_dir": str(folder)}, progress)
-    except OSError as fault:
-        raise RunError(f"cannot write to {folder}: {fault.strerror or fault}; give another folder") from fault
+    folder = named_folder(output_dir) if output_dir else new_run_folder(lesson.number)
+    with taken(folder):
+        try:
+            _fill(folder, lesson, values | {"output_dir": str(folder)}, progress)
+        except OSError as fault:
+            raise RunError(f"cannot write to {folder}: {fault.strerror or fault}; give another folder") from fault
     return folder
 
 
@@ -66,31 +69,38 @@ def _fill(folder: Path, lesson: Lesson, values: Mapping[str, Any], progress: boo
     executed, pending = folder / "executed.ipynb", folder / PENDING_NAME
     pending.unlink(missing_ok=True)
     _copy_images(lesson, folder)
+    with environment(**{HEADLESS: "1", PENDING: "1"}, **SAFE_PATH):
+        _execute(lesson, executed, values, progress)
+    if not pending.is_file():
+        raise RunError(f"lesson {lesson.number} ended without run.finish(...): it left no metrics")
+    write_page(executed)
+    pending.replace(folder / "metrics.json")
+
+
+def _execute(lesson: Lesson, executed: Path, values: Mapping[str, Any], progress: bool) -> None:
     try:
-        with environment(**{HEADLESS: "1", PENDING: "1"}):
-            papermill.execute_notebook(
-                _source(lesson),
-                executed,
-                parameters=values,
-                kernel_name="python3",
-                progress_bar=progress,
-                coalesce_streams=True,
-                # Else the kernel warns of its TCP ports, and of the interrupt that ends it, on the caller's stderr.
-                extra_arguments=["--log-level=50"],
-            )
+        papermill.execute_notebook(
+            _as_papermill_takes_it(lesson),
+            str(executed).replace("{", "{{").replace("}", "}}"),  # it takes braces for names of parameters
+            parameters=values,
+            engine_name=ENGINE,
+            kernel_name="python3",
+            progress_bar=progress,
+        )
     except papermill.PapermillExecutionError as fault:
         raise RunError(
-            f"lesson {lesson.number} failed in cell {fault.cell_index}: {fault.ename}: {fault.evalue.strip()}; "
+            f"lesson {lesson.number} failed in cell {fault.cell_index}: {fault.ename}: {fault.evalue.strip()[:2000]}; "
             f"the notebook up to there: {executed}"
         ) from fault
     except DeadKernelError:
-        raise RunError(f"lesson {lesson.number}: its kernel died, perhaps for want of memory") from None
-    if not pending.is_file():
-        raise RunError(f"lesson {lesson.number} ended without run.finish(...): it left no metrics")
-    # embed_images would close each <details> at once and so show the answers; pictures lie beside the page instead
-    page, _ = HTMLExporter().from_filename(str(executed))
-    executed.with_suffix(".html").write_text(page, encoding="utf-8")
-    pending.replace(folder / "metrics.json")
+        raise RunError(f"lesson {lesson.number}: its kernel died or was stopped, perhaps for want of memory") from None
+
+
+def _as_papermill_takes_it(lesson: Lesson) -> nbformat.NotebookNode:
+    """Return a lesson as a notebook; its script need not say that its kernel is Python's."""
+    notebook = nbformat.from_dict(read_script(lesson))
+    notebook.metadata.setdefault("kernelspec", {"display_name": "Python 3", "language": "python", "name": "python3"})
+    return notebook
 
 
 def _copy_images(lesson: Lesson, folder: Path) -> None:

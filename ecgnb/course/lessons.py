@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import os
 import re
@@ -13,15 +12,13 @@ from typing import Any
 
 import jupytext
 import nbformat
-import papermill
-import yaml
 
+from ecgnb.course.parameters import Parameter, declared
+from ecgnb.course.plain import brief, read_yaml
 from ecgnb.errors import UsageError
 from ecgnb.paths import checkout
 
 PROFILES = ("smoke", "default", "full")
-
-TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool, "list": list}
 
 
 @dataclass(frozen=True)
@@ -40,65 +37,8 @@ class Lesson:
     @property
     def title(self) -> str:
         """The lesson's first heading."""
-        found = re.search(r"^# # (.+)$", self.script.read_text(encoding="utf-8"), re.MULTILINE)
+        found = re.search(r"^# # (.+)$", _text(self.script), re.MULTILINE)
         return found.group(1) if found else self.name
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of a lesson, as its parameters cell declares it.
-
-    The comment is the help text; it may end in ``[low, high]`` for a range or ``{a, b}`` for a choice.
-    """
-
-    name: str
-    type: str
-    default: Any
-    help: str
-
-    def check(self, value: Any) -> Any:
-        """Return the value in the parameter's type.
-
-        Raises
-        ------
-        UsageError
-            Where it does not fit: what was given, what is expected.
-        """
-        try:
-            converted = self._convert(value)
-        except (ValueError, TypeError, SyntaxError, KeyError):
-            raise UsageError(f"parameter {self.name} takes {_article(self.type)}; got {value!r}") from None
-        if found := re.search(r"\[([^\],]*),\s*([^\]]*)\]$", self.help):
-            low, high = (float(bound) for bound in found.groups())
-            if not low <= converted <= high:
-                raise UsageError(f"parameter {self.name} must lie in [{low:g}, {high:g}]; got {value!r}")
-        if found := re.search(r"\{(.*)\}$", self.help):
-            choices = [choice.strip() for choice in found.group(1).split(",")]
-            if converted not in choices:
-                raise UsageError(f"parameter {self.name} must be one of {', '.join(choices)}; got {value!r}")
-        return converted
-
-    def _convert(self, value: Any) -> Any:
-        kind = TYPES[self.type.split("[")[0]]
-        if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-            return value
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
-        if not isinstance(value, str):
-            raise TypeError
-        if kind is bool:
-            return {"true": True, "false": False}[value.lower()]
-        if kind is list:
-            parsed = ast.literal_eval(value)
-            if not isinstance(parsed, list):
-                raise TypeError
-            return parsed
-        return kind(value)
-
-
-def _article(kind: str) -> str:
-    words = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "list": "a list"}
-    return words[kind.split("[")[0]]
 
 
 def lessons() -> list[Lesson]:
@@ -110,7 +50,7 @@ def lessons() -> list[Lesson]:
         folder = root / "notebooks"
     else:
         raise UsageError("the lessons are in the course's checkout; there, call: pip install -e '.[notebooks]'")
-    scripts = sorted(folder.glob("[0-9][0-9]_*.py"))
+    scripts = sorted(path for path in folder.glob("[0-9][0-9]_*.py") if path.is_file())
     return [Lesson(script.stem[:2], script.stem, script) for script in scripts]
 
 
@@ -120,34 +60,44 @@ def find(number: str) -> Lesson:
     for lesson in known:
         if number in (lesson.number, lesson.number.lstrip("0"), lesson.name):
             return lesson
-    raise UsageError(f"unknown lesson {number!r}; there are: {', '.join(lesson.number for lesson in known) or 'none'}")
+    raise UsageError(
+        f"unknown lesson {brief(number)}; there are: {', '.join(lesson.number for lesson in known) or 'none'}"
+    )
 
 
 def parameters(lesson: Lesson) -> dict[str, Parameter]:
-    """Return the lesson's parameters by name, as papermill reads them from the cell tagged "parameters"."""
-    notebook = _source(lesson)
-    for cell in notebook.cells:
+    """Return the lesson's parameters by name, as its cell tagged "parameters" declares them.
+
+    Raises
+    ------
+    UsageError
+        Where the lesson cannot be read, or one of its parameters.
+    """
+    for cell in read_script(lesson).cells:
         if "parameters" in cell.metadata.get("tags", []):
-            cell.source = one_a_line(cell.source)
-    found = papermill.inspect_notebook(notebook)
-    return {
-        name: Parameter(
-            name, entry["inferred_type_name"], ast.literal_eval(entry["default"]), entry["help"].partition("  # ")[0]
-        )
-        for name, entry in found.items()
-    }
+            try:
+                return {parameter.name: parameter for parameter in declared(cell.source)}
+            except UsageError as fault:
+                raise UsageError(f"lesson {lesson.number}: {fault}") from None
+    return {}
 
 
-def one_a_line(code: str) -> str:
-    """Return a cell of parameters with one a line: the formatter parts a long comment's line with brackets."""
-    return re.sub(r"^(\w+: \S+ = )\(\n\s+(.+)\n\)$", r"\1\2", code, flags=re.MULTILINE)
+def read_script(lesson: Lesson) -> nbformat.NotebookNode:
+    """Return a lesson's script as a notebook, or raise `UsageError` where it is none."""
+    text = _text(lesson.script)
+    try:
+        return jupytext.reads(text, fmt=lesson.script.suffix)
+    except Exception as fault:  # of whichever parser: of its header, its cells, their metadata
+        raise UsageError(f"{lesson.script} is no lesson: {brief(str(fault))}; expected py:percent") from None
 
 
-def _source(lesson: Lesson) -> nbformat.NotebookNode:
-    """Return the lesson as papermill takes it; a script need not say that its kernel is Python's."""
-    notebook = nbformat.from_dict(jupytext.read(lesson.script))
-    notebook.metadata.setdefault("kernelspec", {"display_name": "Python 3", "language": "python", "name": "python3"})
-    return notebook
+def _text(script: Path) -> str:
+    try:
+        return script.read_text(encoding="utf-8")
+    except UnicodeDecodeError as fault:
+        raise UsageError(f"{script} is not UTF-8 ({fault.reason} at byte {fault.start}); save it as such") from None
+    except OSError as fault:
+        raise UsageError(f"cannot read {script}: {fault.strerror}") from None
 
 
 def check_parameters(
@@ -169,38 +119,22 @@ def check_parameters(
     """
     known = parameters(lesson) if known is None else known
     if unknown := [name for name in given if name not in known]:
-        raise UsageError(
-            f"lesson {lesson.number} has no parameter {', '.join(map(repr, unknown))}; it takes: {', '.join(known)}"
-        )
+        names = ", ".join(map(brief, unknown[:5]))
+        raise UsageError(f"lesson {lesson.number} has no parameter {names}; it takes: {', '.join(known)}")
     return {name: known[name].check(value) for name, value in given.items()}
-
-
-def read_yaml(path: Path, example: str = "epochs: 5") -> dict[str, Any]:
-    """Return what a YAML file maps names to, such as parameters to values.
-
-    Raises
-    ------
-    UsageError
-        Where the file is absent, or is no mapping of names to values.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise UsageError(f"cannot read {path}: {fault.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        raise UsageError(f"{path} is not YAML: {' '.join(str(fault).split())}") from None
-    if not isinstance(content, dict):
-        raise UsageError(f"{path} holds {type(content).__name__}; expected a mapping such as '{example}'")
-    return {str(name): value for name, value in content.items()}
 
 
 def profile_parameters(lesson: Lesson, profile: str) -> dict[str, Any]:
     """Return the parameters a profile sets for a lesson; "default" sets none."""
     if profile not in PROFILES:
-        raise UsageError(f"unknown profile {profile!r}; there are: {', '.join(PROFILES)}")
+        raise UsageError(f"unknown profile {brief(profile)}; there are: {', '.join(PROFILES)}")
     if profile == "default":
         return {}
-    return read_yaml(lesson.script.parent / "profiles" / f"{profile}.yaml").get(lesson.number, {})
+    path = lesson.script.parent / "profiles" / f"{profile}.yaml"
+    given = read_yaml(path).get(lesson.number, {})
+    if not isinstance(given, dict):
+        raise UsageError(f"{path}: lesson {lesson.number} has {brief(given)}; expected parameters, such as epochs: 1")
+    return given
 
 
 def code_sha256(notebook: Any) -> str:

@@ -10,7 +10,6 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +17,14 @@ from IPython.display import Image, display
 from numpy.typing import ArrayLike
 
 from ecgnb.course.display import show_banner
-from ecgnb.course.folders import PENDING, PENDING_NAME, is_finished, new_run_folder, write_atomically
+from ecgnb.course.folders import (
+    PENDING,
+    PENDING_NAME,
+    named_folder,
+    new_run_folder,
+    take,
+    write_atomically,
+)
 from ecgnb.errors import RunError, UsageError
 from ecgnb.paths import shown
 
@@ -49,7 +55,8 @@ class Run:
     Raises
     ------
     RunError
-        Where the folder already holds a finished run, or cannot be written.
+        Where the folder already holds a finished run or files that no run wrote, another run is at work in it, or it
+        cannot be written.
     """
 
     def __init__(self, lesson: str, parameters: Mapping[str, Any], beats: Beats, output_dir: str = "") -> None:
@@ -58,13 +65,10 @@ class Run:
         self._told: Told | None = None
         self.beats = beats
         self.started = time.perf_counter()
-        self.folder = Path(output_dir).expanduser().resolve() if output_dir else new_run_folder(lesson)
-        if is_finished(self.folder):
-            raise RunError(f"{self.folder} already holds a finished run; give another output_dir, or remove it")
-        try:
-            (self.folder / "figures").mkdir(parents=True, exist_ok=True)
-        except OSError as fault:
-            raise RunError(f"cannot write to {self.folder}: {fault.strerror}; give another output_dir") from fault
+        self.folder = named_folder(output_dir) if output_dir else new_run_folder(lesson)
+        # Whoever executes a lesson headless has taken its folder, and waits for this process.
+        self._lock = None if os.environ.get(PENDING) else take(self.folder, again=True)
+        (self.folder / "figures").mkdir(parents=True, exist_ok=True)
         if self.is_synthetic:
             reason = f" {beats.note}." if beats.note else ""
             show_banner(
@@ -223,6 +227,8 @@ class Run:
         text = json.dumps(record, indent=2)
         name = PENDING_NAME if os.environ.get(PENDING) else "metrics.json"
         write_atomically(self.folder / name, text + "\n")
+        if self._lock is not None:
+            self._lock.release(force=True)
         page = (
             f"<pre>{html.escape(summary(record))}</pre>\n"
             f"<details><summary>metrics.json, all of it</summary><pre>{html.escape(text)}</pre></details>"

@@ -1,5 +1,6 @@
 """Every lesson: its pair agrees, its outputs are fresh, its anatomy holds, it runs from anywhere and repeats itself."""
 
+import ast
 import json
 import re
 import shutil
@@ -15,7 +16,6 @@ from ecgnb.course.lessons import (
     check_parameters,
     code_sha256,
     lessons,
-    one_a_line,
     parameters,
     profile_parameters,
     results_path,
@@ -88,7 +88,7 @@ def test_a_list_takes_a_list():
     parameter = Parameter("models", "list[str]", ["a"], "names")
     assert parameter.check("['a', 'b']") == ["a", "b"]
     for value in ("3", "a, b", {"a": 1}):
-        with pytest.raises(UsageError, match="parameter models takes a list; got"):
+        with pytest.raises(UsageError, match="parameter models takes a list of text; got"):
             parameter.check(value)
 
 
@@ -169,7 +169,7 @@ def test_parameters(lesson):
     tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
     found = parameters(lesson)
-    assert len(found) == len(one_a_line(tagged[0].source.strip()).splitlines()), "parameters, nothing else"
+    assert len(found) == len(ast.parse(tagged[0].source).body), "parameters, nothing else"
     for parameter in found.values():
         assert parameter.type != "None" and parameter.help, f"{parameter.name} needs a type and a comment"
         assert parameter.check(parameter.default) == parameter.default, "the default is within its own range"

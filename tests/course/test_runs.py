@@ -110,7 +110,7 @@ def test_synthetic_data_is_announced_with_its_reason(synthetic_beats, tmp_path, 
 
 def test_a_finished_run_is_not_written_over(run, synthetic_beats):
     run.finish({}, train_seconds=0)
-    with pytest.raises(RunError, match="already holds a finished run; give another output_dir"):
+    with pytest.raises(RunError, match="already holds a finished run; give another folder"):
         Run("01", {}, synthetic_beats, str(run.folder))
 
 
@@ -157,5 +157,5 @@ def test_new_folders_differ():
 
 def test_a_folder_that_cannot_be_made(synthetic_beats, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match=r"cannot write to .*; give another output_dir"):
+    with pytest.raises(RunError, match=r"cannot write to .*; give another folder"):
         Run("01", {}, synthetic_beats, str(tmp_path / "file" / "run"))

@@ -1,12 +1,14 @@
 """Sweeps: read and checked whole, done on this machine or on a cluster, none lost, none twice, none half written."""
 
-import gc
+import contextlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 import dask
@@ -14,12 +16,12 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from conftest import ROOT, ecgnb
-from distributed import Client
 from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgnb.course.folders import is_finished
+from ecgnb.course.sweeps import cluster as cluster_module
 from ecgnb.course.sweeps.cluster import run_sweep
 from ecgnb.course.sweeps.plan import claim, read_sweep
 from ecgnb.course.sweeps.table import collect, plot
@@ -244,18 +246,61 @@ def test_ctrl_c_keeps_what_is_done(short, tmp_path):
     assert len(pd.read_csv(folder / "results.csv")) == done
 
 
+@pytest.fixture
+def impostor():
+    """A function that starts a server which says some bytes to whoever connects, and then nothing; its address."""
+    with contextlib.ExitStack() as ends:
+
+        def start(greeting):
+            def serve():
+                with contextlib.suppress(OSError):
+                    while True:
+                        connection, _ = server.accept()
+                        ends.callback(connection.close)
+                        connection.sendall(greeting)
+
+            server = ends.enter_context(socket.create_server(("127.0.0.1", 0)))
+            ends.callback(server.shutdown, socket.SHUT_RDWR)
+            threading.Thread(target=serve, daemon=True).start()
+            return f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+        yield start
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        bytes(64),
+        (1).to_bytes(8, "little") + (2**62).to_bytes(8, "little"),
+        (2**60).to_bytes(8, "little") * 8,
+        (8).to_bytes(8, "little") + bytes(8) + b"\xc1" * 8,
+    ],
+    ids=["silent", "http", "ssh", "zeros", "huge frame", "huge count", "no msgpack"],
+)
+def test_what_is_no_scheduler_is_not_waited_for(short, impostor, tmp_path, monkeypatch, greeting):
+    monkeypatch.setattr(cluster_module, "ANSWER_WITHIN", 1)
+    monkeypatch.setattr(cluster_module, "Client", None)  # a half-made one blocks the next one's start when it goes
+    started = time.monotonic()
+    with pytest.raises(RunError, match=r"no scheduler answered at 'tcp://127.0.0.1:\d+' within 1 s .*dask-scheduler"):
+        run_sweep(read_sweep(short("grid: {value: [1]}")), tmp_path / "out", scheduler=impostor(greeting))
+    assert time.monotonic() - started < 10
+
+
 @pytest.mark.slow
 def test_a_scheduler_that_does_not_answer(short, tmp_path, monkeypatch):
-    monkeypatch.setattr("ecgnb.course.sweeps.cluster.ANSWER_WITHIN", 1)
+    monkeypatch.setattr(cluster_module, "ANSWER_WITHIN", 1)
+    monkeypatch.setattr(cluster_module, "Client", None)
     started = time.monotonic()
     with pytest.raises(RunError, match=r"no scheduler answered at 'tcp://127\.0\.0\.1:9' within 1 s .*dask-scheduler"):
         run_sweep(read_sweep(short("grid: {value: [1]}")), tmp_path / "out", scheduler="tcp://127.0.0.1:9")
     assert time.monotonic() - started < 20
-    with pytest.raises(RunError, match="no scheduler answered at 'nowhere:port'"):
-        run_sweep(read_sweep(short("grid: {value: [1]}")), tmp_path / "out", scheduler="nowhere:port")
-    assert not any(type(thing) is Client for thing in gc.get_objects()), (
-        "a half-made client blocks the next one's start when it is collected then"
-    )
+    for address in ("nowhere:port", "tcp://", "odd://127.0.0.1:9", "\0"):
+        with pytest.raises(RunError, match="no scheduler answered at"):
+            run_sweep(read_sweep(short("grid: {value: [1]}")), tmp_path / "out", scheduler=address)
 
 
 @pytest.fixture

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import gc
 import logging
 import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,13 @@ from typing import Any
 import dask
 import matplotlib.pyplot as plt
 from dask.system import CPU_COUNT
-from distributed import Client, KilledWorker, LocalCluster, as_completed
+from distributed import Client, KilledWorker, LocalCluster, as_completed, rpc
 from filelock import FileLock, Timeout
 
-from ecgnb.course.folders import is_finished
-from ecgnb.course.sweeps.plan import Sweep, claim
+from ecgnb.course.execute import environment
+from ecgnb.course.folders import LOCK, is_finished
+from ecgnb.course.kernel import SAFE_PATH
+from ecgnb.course.sweeps.plan import Sweep, claim, refuse_others
 from ecgnb.course.sweeps.table import plot, table
 from ecgnb.course.sweeps.worker import in_words, run_job
 from ecgnb.errors import RunError
@@ -89,12 +91,15 @@ def run_sweep(
         seconds or goes away.
     """
     folder = folder.expanduser().resolve()
-    claim(folder, sweep)
+    refuse_others(folder, sweep)
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(folder / LOCK, timeout=0):
+            claim(folder, sweep)  # only now: the sweep that is at work may be a smaller one
             return _run(sweep, folder, scheduler, workers or max(1, CPU_COUNT // threads), threads, tell, progress)
     except Timeout:
         raise RunError(f"another sweep is at work in {folder}; wait for it, or give another --output-dir") from None
+    except PermissionError as fault:
+        raise RunError(f"cannot write to {folder}: {fault.strerror}; give another --output-dir") from None
 
 
 def _run(
@@ -147,6 +152,7 @@ def connect(scheduler: str, n_workers: int) -> Iterator[Client]:
     if not scheduler:
         with (
             dask.config.set(NOW_AND_THEN),
+            environment(**SAFE_PATH),
             LocalCluster(
                 n_workers=n_workers, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
@@ -155,19 +161,29 @@ def connect(scheduler: str, n_workers: int) -> Iterator[Client]:
         ):  # fmt: skip
             yield client
         return
-    client = None
+    _refuse_no_scheduler(scheduler)
+    with Client(scheduler, timeout=ANSWER_WITHIN) as client:
+        yield client
+
+
+def _refuse_no_scheduler(address: str) -> None:
+    """Ask who answers at an address: a client would wait without end for an answer that is none of a scheduler's."""
+
+    async def ask() -> Any:
+        async with rpc(address) as there:
+            return await asyncio.wait_for(there.identity(), ANSWER_WITHIN)
+
     try:
-        client = Client(scheduler, timeout=ANSWER_WITHIN)
-    except (OSError, ValueError, TypeError) as fault:
-        said = " ".join(str(fault).split()) or type(fault).__name__
-    if client is None:
-        gc.collect()  # a half-made client that is collected while another one starts blocks it, for both want one lock
+        with ThreadPoolExecutor(1) as thread:  # a notebook has a loop of its own at work in this one
+            answer = thread.submit(asyncio.run, ask()).result()
+        said = "" if answer["type"] == "Scheduler" else f"a {answer['type']} is there"
+    except Exception as fault:  # whatever is there may send anything, such as a length that no memory holds
+        said = " ".join(str(fault).split())[:200] or type(fault).__name__
+    if said:
         raise RunError(
-            f"no scheduler answered at {scheduler!r} within {ANSWER_WITHIN} s ({said}); expected the address that "
+            f"no scheduler answered at {address!r} within {ANSWER_WITHIN} s ({said}); expected the address that "
             "dask-scheduler prints, such as tcp://host:8786"
         )
-    with client:
-        yield client
 
 
 def submitted(

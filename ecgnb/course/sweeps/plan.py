@@ -19,7 +19,7 @@ from typing import Any
 
 import jupytext
 
-from ecgnb.course.folders import write_atomically
+from ecgnb.course.folders import LOCK, read_json, write_atomically
 from ecgnb.course.lessons import (
     Lesson,
     Parameter,
@@ -28,9 +28,9 @@ from ecgnb.course.lessons import (
     find,
     parameters,
     profile_parameters,
-    read_yaml,
     results_path,
 )
+from ecgnb.course.plain import brief, read_yaml
 from ecgnb.errors import RunError, UsageError
 
 KEYS = ("lesson", "profile", "parameters", "grid", "runs", "metric")
@@ -90,7 +90,7 @@ def read_sweep(path: Path, confirm: Callable[[int], bool] = lambda n_jobs: False
     """
     content = read_yaml(path, example='lesson: "03"')
     if unknown := [name for name in content if name not in KEYS]:
-        raise UsageError(f"{path} has {', '.join(map(repr, unknown))}; a sweep takes: {', '.join(KEYS)}")
+        raise UsageError(f"{path} has {', '.join(map(brief, unknown[:5]))}; a sweep takes: {', '.join(KEYS)}")
     if "lesson" not in content:
         raise UsageError(f'{path} names no lesson; expected a line such as: lesson: "03"')
     if ("grid" in content) == ("runs" in content):
@@ -124,31 +124,46 @@ def claim(folder: Path, sweep: Sweep) -> None:
     RunError
         Where the folder holds another sweep or other files, or cannot be written.
     """
-    mark = folder / MARK
-    code = code_sha256(jupytext.read(sweep.lesson.script))
-    ours: dict[str, Any] = {"lesson": sweep.lesson.number, "profile": sweep.profile, "code_sha256": code}
-    ours |= {"jobs": sorted(job.name for job in sweep.jobs)}
+    refuse_others(folder, sweep)
+    try:
+        write_atomically(folder / MARK, json.dumps(_marked(sweep), indent=2) + "\n")
+    except (OSError, UsageError) as fault:
+        raise RunError(f"cannot use {folder} for a sweep: {fault}; give another --output-dir") from None
+
+
+def refuse_others(folder: Path, sweep: Sweep) -> None:
+    """Make a folder where there is none; raise `RunError` where `claim` would, and leave no trace in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if mark.is_file():
-            there = json.loads(mark.read_text(encoding="utf-8"))
-            same = all(there.get(name) == ours[name] for name in ("lesson", "profile"))
-            if not same or not set(there.get("jobs", [])) <= set(ours["jobs"]):
-                raise RunError(f"{folder} holds another sweep (see its {MARK}); give another --output-dir")
-            if there.get("code_sha256") != code:
-                raise RunError(
-                    f"lesson {sweep.lesson.number} changed since {folder} was begun; give another --output-dir"
-                )
-        elif any(path.name != ".lock" for path in folder.iterdir()):
+        is_marked = (folder / MARK).is_file()
+        if not is_marked and any(path.name != LOCK for path in folder.iterdir()):
             raise RunError(f"{folder} holds other files and no sweep; give a new or empty --output-dir")
-        write_atomically(mark, json.dumps(ours, indent=2) + "\n")
-    except (OSError, ValueError, AttributeError) as fault:
+    except OSError as fault:
         raise RunError(f"cannot use {folder} for a sweep: {fault}; give another --output-dir") from None
+    if is_marked:
+        _refuse_another(folder, read_json(folder / MARK), _marked(sweep))
+
+
+def _marked(sweep: Sweep) -> dict[str, Any]:
+    """Return what a sweep's mark says."""
+    code = code_sha256(jupytext.read(sweep.lesson.script))
+    ours: dict[str, Any] = {"lesson": sweep.lesson.number, "profile": sweep.profile, "code_sha256": code}
+    return ours | {"jobs": sorted(job.name for job in sweep.jobs)}
+
+
+def _refuse_another(folder: Path, there: Any, ours: dict[str, Any]) -> None:
+    jobs = there.get("jobs") if isinstance(there, dict) else None
+    if not isinstance(jobs, list) or not all(isinstance(job, str) for job in jobs):
+        raise RunError(f"cannot use {folder} for a sweep: its {MARK} is damaged; give another --output-dir")
+    if any(there.get(name) != ours[name] for name in ("lesson", "profile")) or not set(jobs) <= set(ours["jobs"]):
+        raise RunError(f"{folder} holds another sweep (see its {MARK}); give another --output-dir")
+    if there.get("code_sha256") != ours["code_sha256"]:
+        raise RunError(f"lesson {ours['lesson']} changed since {folder} was begun; give another --output-dir")
 
 
 def _mapping(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise UsageError(f"{name} is {value!r}; expected names and values, such as {{alpha: 1}}")
+        raise UsageError(f"{name} is {brief(value)}; expected names and values, such as {{alpha: 1}}")
     return {str(key): entry for key, entry in value.items()}
 
 
@@ -161,7 +176,7 @@ def _grid(
         raise UsageError("the grid is empty; expected at least one parameter with a list of values")
     for name, values in axes.items():
         if not isinstance(values, list) or not values:
-            raise UsageError(f"grid: {name} is {values!r}; expected a list of at least one value")
+            raise UsageError(f"grid: {name} is {brief(values)}; expected a list of at least one value")
         axes[name] = [check_parameters(lesson, {name: entry}, known)[name] for entry in values]
     n_jobs = math.prod(len(values) for values in axes.values())
     if n_jobs > MANY and not confirm(n_jobs):
@@ -171,22 +186,25 @@ def _grid(
 
 def _runs(lesson: Lesson, known: Mapping[str, Parameter], value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not value:
-        raise UsageError(f"runs is {value!r}; expected a list of parameter sets, such as [{{seed: 0}}, {{seed: 1}}]")
+        raise UsageError(
+            f"runs is {brief(value)}; expected a list of parameter sets, such as [{{seed: 0}}, {{seed: 1}}]"
+        )
     return [check_parameters(lesson, _mapping(entry, "an entry of runs"), known) for entry in value]
 
 
 def _metric(lesson: Lesson, given: Any) -> str:
     """Return the metric to draw: the one asked for, or else the lesson's main one; "" where no run was recorded."""
+    if given is not None and not isinstance(given, str):
+        raise UsageError(f"metric is {brief(given)}; expected the name of one")
     path = results_path(lesson, "default")
-    if not path.is_file():
-        return str(given or "")
-    recorded = json.loads(path.read_text(encoding="utf-8"))["metrics"]
-    numbers = [name for name, value in recorded.items() if isinstance(value, float)]
+    recorded = read_json(path) if path.is_file() else {}
+    metrics = recorded.get("metrics") if isinstance(recorded, dict) else None
+    numbers = [name for name, value in metrics.items() if isinstance(value, float)] if isinstance(metrics, dict) else []
     if given is None:
-        return next((name for name in numbers if name in MAIN), numbers[0])
-    if given not in numbers:
-        raise UsageError(f"lesson {lesson.number} has no metric {given!r}; it measures: {', '.join(numbers)}")
-    return str(given)
+        return next((name for name in numbers if name in MAIN), numbers[0] if numbers else "")
+    if numbers and given not in numbers:
+        raise UsageError(f"lesson {lesson.number} has no metric {brief(given)}; it measures: {', '.join(numbers)}")
+    return given
 
 
 def _name(given: Mapping[str, Any], everything: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from ecgnb.course.folders import read_metrics
+from ecgnb.course.parameters import LARGEST
 from ecgnb.errors import RunError
 
 BLUE = "#0072B2"
@@ -40,7 +41,7 @@ def collect(folder: str | Path) -> pd.DataFrame:
     folder = Path(folder)
     if not folder.is_dir():
         raise RunError(f"{folder} is no folder; expected one that holds runs, such as runs/")
-    found = (path.parent for path in sorted(folder.rglob("metrics.json")))
+    found = (path.parent for path in sorted(folder.rglob("metrics.json")) if path.is_file())
     runs = [run for run in found if not any(part.startswith(".") for part in run.relative_to(folder).parts)]
     if not runs:
         raise RunError(f"{folder} holds no finished run: there is no metrics.json in it or below")
@@ -52,14 +53,20 @@ def table(runs: Iterable[Path], folder: Path) -> pd.DataFrame:
     rows = pd.DataFrame([_row(run, folder) for run in runs])
     groups = ("parameters.", "metrics.", "seconds.")  # together, though the lessons' rows bring them in turn
     ours = sorted(rows.columns, key=lambda name: next((i for i, g in enumerate(groups, 1) if name.startswith(g)), 0))
+    for name in ours:
+        if rows[name].dtype == object and len({type(value) for value in rows[name].dropna()}) > 1:
+            rows[name] = rows[name].map(
+                str, na_action="ignore"
+            )  # a name that is a number in one lesson, text in another
     return rows[ours]
 
 
 def _row(run: Path, folder: Path) -> dict[str, Any]:
     record = read_metrics(run)
     try:
-        return _cells(record, run.relative_to(folder).as_posix())
-    except (KeyError, TypeError, AttributeError):
+        cells = _cells(record, run.relative_to(folder).as_posix())
+        return {_shown(name): _cell(value) for name, value in cells.items()}
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         raise RunError(
             f"{run / 'metrics.json'} is not of one of our runs; take its folder out, or name another"
         ) from None
@@ -71,7 +78,28 @@ def _cells(record: dict[str, Any], name: str) -> dict[str, Any]:
     given = {name: value for name, value in record["parameters"].items() if name != "output_dir"}
     row |= {f"parameters.{name}": ", ".join(map(str, v)) if isinstance(v, list) else v for name, v in given.items()}
     row |= {f"metrics.{name}": v for name, v in record["metrics"].items() if isinstance(v, int | float)}
-    return row | {f"seconds.{name}": value for name, value in record["seconds"].items()}
+    if (
+        not all(isinstance(row[name], str) for name in ("lesson", "source", "device"))
+        or "total" not in record["seconds"]
+    ):
+        raise TypeError
+    return row | {f"seconds.{name}": float(value) for name, value in record["seconds"].items()}
+
+
+def _cell(value: Any) -> Any:
+    """Return a value that every form of table can hold, or raise TypeError or ValueError."""
+    if isinstance(value, str):
+        return _shown(value)
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int) and abs(value) < LARGEST:
+        return value
+    raise TypeError
+
+
+def _shown(text: str) -> str:
+    """Return text with what is not to be shown, such as a terminal's commands or half a character, written out."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def plot(runs: pd.DataFrame, swept: Sequence[str], metric: str) -> Figure:
