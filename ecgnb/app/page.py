@@ -120,7 +120,7 @@ def show_recording(recording: Recording, found: ClassifiedRecording, least: floa
         picked = pick_beat(found.beats)
     width = right.select_slider("Seconds shown", [5, 10, 20, 30, 60], value=10, key="width")
     start = float(found.beats["time_s"].iloc[picked] // width * width)
-    lead = recording.lead and f"lead {recording.lead}"
+    lead = recording.lead if recording.lead.lower().startswith("lead") else recording.lead and f"lead {recording.lead}"
     parts = (recording.name, lead, f"{found.fs:g} Hz", "upside down" if flip else "")
     st.subheader(" · ".join(plain(part) for part in parts if part), anchor=False)
     signal = -recording.signal if flip else recording.signal
@@ -190,7 +190,9 @@ def show_beat(beat: pd.Series, classes: list[str]) -> None:
 def show_table(beats: pd.DataFrame, name: str) -> None:
     """Show all beats as a table, to look through and to download."""
     st.dataframe(beats, height=250)
-    st.download_button("Download the table (CSV)", lambda: str(beats_to_csv(beats)).encode(), name, "text/csv")
+    st.download_button(
+        "Download the table (CSV)", lambda: str(beats_to_csv(beats)).encode(errors="replace"), name, "text/csv"
+    )
 
 
 def show_meanings(counts: pd.Series) -> None:
@@ -232,7 +234,9 @@ def beats_page(classifier: Classifier, model_key: tuple[Any, ...], least: float)
         classifier, model_key = pretrained(OF_SINGLE_BEATS), (OF_SINGLE_BEATS,)
     wanted = f"A file with {classifier.n_samples} values a row, one beat each"
     upload = upload_field(wanted, sources.BEATS, "beat_file")
-    st.caption("Each row gets a class, an ECG or not: what refuses other signals needs ten seconds of a recording.")
+    st.caption(
+        "Each row is given a class, be it of an ECG or not: the gate that refuses other signals needs a recording."
+    )
     if upload is None and not st.checkbox("Show some synthetic beats", key="beat_sample"):
         return
     key = ("sample",) if upload is None else (upload.name, upload.file_id)

@@ -35,6 +35,8 @@ SETTINGS: dict[str, Any] = {
     "server.fileWatcherType": "none",
     "server.runOnSave": False,
     "server.maxUploadSize": MAX_UPLOAD // 2**20,
+    "server.sslCertFile": "",
+    "server.sslKeyFile": "",
     "secrets.files": [],
     "browser.serverAddress": "localhost",  # not asked of a server on the internet
     "browser.gatherUsageStats": False,  # nothing goes off the machine

@@ -151,6 +151,15 @@ def test_the_rate_can_be_entered(app, record):
     assert not app.error and int(metrics(app)["Beats"]) > 50
 
 
+def test_a_lead_is_called_so_once(app, record):
+    np.save(stream := io.BytesIO(), record.signal[:, 0])
+    upload(choose(app, module.KINDS[1]), "recording_files", ("day.npy", stream.getvalue()))
+    app.number_input(key="fs").set_value(360.0).run()
+    assert said(app.subheader[0]) == "day · lead 1 · 360 Hz"
+    upload(app, "recording_files", ("mine.csv", csv_of(record).replace(b"MLII", b"Lead II")))
+    assert said(app.subheader[0]) == "mine · Lead II · 360 Hz"
+
+
 def test_beats_already_cut(app, record):
     choose(app, module.KINDS[2])
     app.checkbox(key="beat_sample").set_value(True).run()
@@ -161,7 +170,7 @@ def test_beats_already_cut(app, record):
         np.savetxt(stream, np.column_stack([beats.signal, beats.label])[:rows], delimiter=",")
         upload(app, "beat_file", ("beats.csv", stream.getvalue()))
         assert not app.error and metrics(app)["Beats"] == str(rows) and "% agree" in said(app.info[0])
-    assert any("an ECG or not" in caption.value for caption in app.caption), "no gate looks at a row"
+    assert any("be it of an ECG or not" in caption.value for caption in app.caption), "no gate looks at a row"
     np.savetxt(stream := io.BytesIO(), np.zeros((3, 186)), delimiter=",")
     upload(app, "beat_file", ("beats.csv", stream.getvalue()))
     assert "beats.csv has 186 columns; expected 187 values a row" in said(app.error[0])

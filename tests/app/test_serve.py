@@ -26,8 +26,14 @@ enableXsrfProtection = false
 enableCORS = false
 address = "0.0.0.0"
 enableAgentApi = true
+allowedHosts = ["*"]
+corsAllowedOrigins = ["http://evil.example"]
+sslCertFile = "x.pem"
+sslKeyFile = "x.pem"
 [client]
 showErrorDetails = "full"
+[logger]
+level = "debug"
 """
 
 NOTES_CONNECTIONS = """
@@ -55,6 +61,7 @@ class Server:
         (folder / "hooks").mkdir()
         (folder / "hooks" / "sitecustomize.py").write_text(NOTES_CONNECTIONS)
         environment = os.environ | {
+            "HOME": str(folder),  # where the same configuration counts, but for what is shut
             "ECGNB_DATA_DIR": "own_data",
             "NOTES": str(folder / "notes"),
             "PYTHONPATH": os.pathsep.join([str(folder / "hooks"), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
