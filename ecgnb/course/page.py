@@ -42,6 +42,10 @@ def harmless(text: str) -> str:
     for tag in page(True):
         for name in [name for name, value in tag.attrs.items() if not _may_stay(tag.name, name, str(value))]:
             del tag[name]
+    if page.main is not None and any("$" in cell.text for cell in page.select(".jp-MarkdownOutput")):
+        note = page.new_tag("p", attrs={"style": "padding: 1em"})
+        note.string = NOTE
+        page.main.insert(0, note)
     if page.head is not None:
         page.head.insert(0, page.new_tag("meta", attrs={"http-equiv": "Content-Security-Policy", "content": POLICY}))
     return str(page)

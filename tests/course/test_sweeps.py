@@ -148,6 +148,47 @@ def test_a_folder_belongs_to_one_sweep(tmp_path):
         claim(tmp_path / "out", one)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, "{", "[]", "1", "{}", '{"jobs": 1}', '{"jobs": [{}]}', '{"jobs": [[1]]}', '"x"', "null", "\udc80"],
+    ids=[
+        "deep",
+        "cut",
+        "list",
+        "number",
+        "empty",
+        "jobs 1",
+        "jobs of dicts",
+        "jobs of lists",
+        "text",
+        "null",
+        "no text",
+    ],
+)
+def test_a_damaged_mark_of_a_sweep_is_named(tmp_path, text):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sweep.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(RunError, match=r"sweep\.json is damaged"):
+        claim(tmp_path / "out", read_sweep(sweep_file(tmp_path, 'lesson: "03"\ngrid: {seed: [0]}')))
+
+
+def test_a_sweep_that_is_refused_changes_nothing(short, tmp_path):
+    """A grown one, while the small one is at work; the small one then goes on."""
+    small, folder = read_sweep(short("grid: {seed: [0]}")), tmp_path / "out"
+    claim(folder, small)
+    mark = (folder / "sweep.json").read_text()
+    with FileLock(folder / ".lock"), pytest.raises(RunError, match="another sweep is at work in"):
+        run_sweep(read_sweep(short("grid: {seed: [0, 1]}")), folder)
+    assert (folder / "sweep.json").read_text() == mark
+    claim(folder, small)
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "mine.txt").write_text("mine")
+    with pytest.raises(RunError, match="holds other files and no sweep"):
+        run_sweep(small, others)
+    assert [path.name for path in others.iterdir()] == ["mine.txt"]
+
+
 def test_a_changed_lesson_begins_a_new_folder(short, short_lesson, tmp_path):
     file = short("grid: {seed: [0]}")
     claim(tmp_path / "out", read_sweep(file))
@@ -391,6 +432,64 @@ def test_results_of_any_folder(tmp_path):
         (tmp_path / "runs" / "0" / "deep" / "metrics.json").write_text(foreign)
         with pytest.raises(RunError, match="is not of"):
             collect(tmp_path / "runs")
+
+
+RECORD = dict(lesson="01", parameters={"lr": 0.1}, metrics={"auroc": 0.9}, seed=0, device="cpu")
+RECORD |= dict(data=dict(name="x", source="real"), seconds=dict(train=1.0, total=2.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seconds": {}}, "is not of one of our runs"),
+        ({"seconds": {"total": "x"}}, "is not of one of our runs"),
+        ({"seconds": {"total": 10**400}}, "is not of one of our runs"),
+        ({"metrics": {"auroc": 10**400}}, "is not of one of our runs"),
+        ({"metrics": [1]}, "is not of one of our runs"),
+        ({"parameters": {"a": {"b": 1}}}, "is not of one of our runs"),
+        ({"seed": [1]}, "is not of one of our runs"),
+        ({"lesson": 1}, "is not of one of our runs"),
+        ({"device": None}, "is not of one of our runs"),
+        ({"data": "x"}, "is not of one of our runs"),
+        ({"data": {"source": {}}}, "is not of one of our runs"),
+        ("[" * 100_000, "is damaged"),
+        ('{"seed": ' + "9" * 5000 + "}", "is damaged"),
+        ("null", "is not of one of our runs"),
+        ("", "is damaged"),
+    ],
+    ids=range(15),
+)
+def test_a_damaged_record_is_named_in_one_line(tmp_path, change, message):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_text(json.dumps(RECORD))
+    text = json.dumps(RECORD | change) if isinstance(change, dict) else change
+    (tmp_path / "two" / "metrics.json").write_text(text)
+    for output in ([], ["-o", tmp_path / "t.csv"], ["-o", tmp_path / "t.parquet"]):
+        done = ecgnb("results", tmp_path, *output)
+        assert done.returncode == 1 and done.stderr.count("\n") == 1
+        assert f"two/metrics.json {message}" in done.stderr
+
+
+def test_odd_text_and_mixed_kinds_fit_into_every_table(tmp_path):
+    changes = [
+        {"device": "half \ud800 of \0 a \x1b[2J", "parameters": {"a\n": 1, "m": "x"}, "seed": None},
+        {"parameters": {"m": 3}, "seed": "x"},
+        {"parameters": {"m": True}, "metrics": {"auroc": float("nan")}},
+    ]
+    for number, change in enumerate(changes):
+        folder = tmp_path / f"{number} \n"
+        folder.mkdir()
+        (folder / "metrics.json").write_text(json.dumps(RECORD | change))
+    (tmp_path / "odd" / "metrics.json").mkdir(parents=True)
+    done = ecgnb("results", tmp_path)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 4
+    for name in ("t.csv", "t.parquet"):
+        assert ecgnb("results", tmp_path, "-o", tmp_path / name).returncode == 0
+    table = pd.read_parquet(tmp_path / "t.parquet")
+    assert table["run"].tolist() == [r"0 \n", r"1 \n", r"2 \n"]
+    assert table["device"][0] == r"half \ud800 of \x00 a \x1b[2J" and r"parameters.a\n" in table
+    assert table["parameters.m"].tolist() == ["x", "3", "True"]
 
 
 @pytest.mark.parametrize(
