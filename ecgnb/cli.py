@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,7 +18,12 @@ from tqdm import tqdm
 
 from ecgnb.datasets.store.fetch import DATASETS, fetch, unverified
 from ecgnb.errors import EcgnbError, RunError, UsageError
+from ecgnb.files import written_whole
 from ecgnb.paths import data_dir, runs_dir, shown
+
+if TYPE_CHECKING:
+    from ecgnb.classifier.result import ClassifiedRecording
+    from ecgnb.datasets.own.recording import Recording
 
 app = typer.Typer(
     help="A notebook course on deep learning for ECG. For learning and research, not for diagnosis.",
@@ -189,7 +194,8 @@ def results(
         _print(("run", "lesson", "source", "seed", "metric", "value", "seconds"), rows)
         return
     try:
-        found.to_csv(output, index=False) if output.suffix == ".csv" else found.to_parquet(output, index=False)
+        with written_whole(output) as new:
+            found.to_csv(new, index=False) if output.suffix == ".csv" else found.to_parquet(new, index=False)
     except ImportError:
         raise UsageError(
             "a .parquet file needs pyarrow; get it with: pip install 'ecgnb[sweep]', or write .csv"
@@ -226,13 +232,16 @@ def list_data() -> None:
 
 @app.command("classify")
 def classify(
-    file: Annotated[Path, typer.Argument(help="A WFDB record (.hea or .dat), a table (.csv, .txt, .tsv) or .npy.")],
+    file: Annotated[Path, typer.Argument(help="A WFDB record, a table of text, EDF, BDF, .npy, or a .zip of one.")],
     fs: Annotated[
         float | None, typer.Option(help="Samples per second, 100 to 2000; where the file does not say.")
     ] = None,
     lead: Annotated[str | None, typer.Option(help="Name of the lead or column, or its number from 1 on.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="CSV file for the table of beats.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Picture of the first seconds with their beats (.png).")] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="WFDB annotation file of the beats, such as 100.ecgnb.")
+    ] = None,
     model: Annotated[
         str, typer.Option(help="Pretrained weights, or a model file (.pth of a run, .onnx).")
     ] = "beat_sequence",
@@ -244,35 +253,29 @@ def classify(
     flip: Annotated[bool, typer.Option("--flip", help="Turn the signal upside down first.")] = False,
 ) -> None:
     """Name the beats of a recording of yours. For learning, not for diagnosis."""
-    from ecgnb.classifier.load import load_classifier  # torch takes seconds to import
-    from ecgnb.classifier.recording import classify_recording  # torch takes seconds to import
-    from ecgnb.datasets.own.recording import read_recording
+    from ecgnb.datasets.own.wfdb_record import files_of  # wfdb takes a while to import
+    from ecgnb.files import refuse_overwriting
 
-    for target in (output, plot):
-        if target is not None and not target.parent.is_dir():
-            raise UsageError(f"{target} cannot be written: the folder {target.parent} does not exist")
-        if target is not None and target.resolve() == file.resolve():
-            raise UsageError(f"{target} is the recording itself; give another name, or it would be overwritten")
+    targets = [target for target in (output, plot, annotations) if target is not None]
+    for target in targets:
+        refuse_overwriting(target, files_of(file), "the recording")
+        refuse_overwriting(target, [Path(model)], "the model")
+    if len({target.resolve() for target in targets}) < len(targets):
+        raise UsageError(f"{targets[0]} is given twice; expected a name of its own for each file to write")
     if plot is not None and plot.suffix.lower() not in PICTURES:
         raise UsageError(f"{plot.name} is no picture; expected one of: {', '.join(PICTURES)}")
-    recording = read_recording(file, fs=fs, lead=lead)
-    if recording.fs is None:
-        raise UsageError(f"{file.name} does not say its sampling rate; give it, such as --fs 250")
-    with tqdm(total=100, unit="%", desc="classifying", leave=False, disable=not sys.stderr.isatty()) as bar:
-        found = classify_recording(
-            recording.signal, recording.fs, classifier=load_classifier(model), detector=detector,
-            min_confidence=min_confidence, flip=flip, force=force,
-            progress=lambda share: bar.update(int(100 * share) - bar.n),
-        )  # fmt: skip
+    recording, found = _classified(
+        file, fs, lead, model, detector=detector, min_confidence=min_confidence, flip=flip, force=force
+    )
     if output is not None:
-        found.to_csv(output)
-    if plot is not None:
-        from ecgnb.plotting.strips import plot_classified
-        from ecgnb.plotting.style import use_style
+        with written_whole(output) as new:
+            found.to_csv(new)
+    if annotations is not None:
+        from ecgnb.classifier.annotations import write_annotations
 
-        use_style()
-        drawn = replace(recording, signal=-recording.signal) if flip else recording
-        plot_classified(drawn, found).savefig(plot)
+        write_annotations(found, annotations)
+    if plot is not None:
+        _plot(recording, found, flip, plot)
     for warning in found.warnings():
         typer.echo(f"warning: {warning}", err=True)
     summary = found.summary()
@@ -283,6 +286,40 @@ def classify(
             f"{summary['not_classified']:.1%} of {summary['beats']:,} beats not classified (?)"
         )
     typer.echo("For learning and research, not for diagnosis.")
+
+
+def _classified(
+    file: Path, fs: float | None, lead: str | None, model: str, **how: Any
+) -> tuple[Recording, ClassifiedRecording]:
+    """Read a recording, say what was read, and name its beats."""
+    from ecgnb.datasets.own.recording import read_recording
+    from ecgnb.detection.gate import looks_like_ecg
+
+    recording = read_recording(file, fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
+    typer.echo(f"read: {recording.read}")
+    for note in recording.notes:
+        typer.echo(f"note: {note}", err=True)
+    if recording.fs is None:
+        raise UsageError(f"{file.name} does not say its sampling rate; give it, such as --fs 250")
+    from ecgnb.classifier.load import load_classifier  # torch takes seconds to import
+    from ecgnb.classifier.recording import classify_recording
+
+    with tqdm(total=100, unit="%", desc="classifying", leave=False, disable=not sys.stderr.isatty()) as bar:
+        found = classify_recording(
+            recording.signal, recording.fs, classifier=load_classifier(model), **how,
+            progress=lambda share: bar.update(int(100 * share) - bar.n),
+        )  # fmt: skip
+    return recording, found
+
+
+def _plot(recording: Recording, found: ClassifiedRecording, flip: bool, plot: Path) -> None:
+    from ecgnb.plotting.strips import plot_classified
+    from ecgnb.plotting.style import use_style
+
+    use_style()
+    drawn = replace(recording, signal=-recording.signal) if flip else recording
+    with written_whole(plot) as new:
+        plot_classified(drawn, found).savefig(new)
 
 
 @app.command("export")
@@ -297,7 +334,9 @@ def export(
     from ecgnb.classifier.base import TorchClassifier
     from ecgnb.classifier.load import load_classifier
     from ecgnb.classifier.onnx import export_onnx
+    from ecgnb.files import refuse_overwriting
 
+    refuse_overwriting(file, [Path(model)], "the model")
     classifier = load_classifier(model)
     if not isinstance(classifier, TorchClassifier):
         raise UsageError(f"{model} is an ONNX file already; expected pretrained weights or a .pth file")
@@ -337,6 +376,9 @@ def main() -> None:
             raise
         typer.echo(f"ecgnb: {' '.join(str(fault).split())}", err=True)
         sys.exit(2 if isinstance(fault, UsageError) else 1)
+    except MemoryError:
+        typer.echo("ecgnb: there is not enough memory for that", err=True)
+        sys.exit(1)
     except OSError as fault:  # a disk that fills, a folder that goes away: the user's to mend, and not ours to foresee
         if debug:
             raise

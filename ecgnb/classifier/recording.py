@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,12 @@ from ecgnb.classifier.recipe import plain_inputs
 from ecgnb.classifier.result import NO_ECG, ClassifiedRecording, labelled, table_of, usual_confidence
 from ecgnb.datasets.beats import zscored
 from ecgnb.datasets.windows import even_steps, fill_gaps
-from ecgnb.detection.gate import EcgGate, judge
+from ecgnb.detection.gate import JUDGES, EcgGate, judge
 from ecgnb.detection.quality import find_faults, share_pointing_up
 from ecgnb.detection.r_peaks import MIN_SECONDS, check_fs, detect_r_peaks
 from ecgnb.errors import DataError, ModelError, NoEcgError, UsageError
 
 BLOCK_SECONDS, MARGIN_SECONDS = 600.0, 10.0
-
-JUDGES = ("slope", "sleepecg")  # the two detectors whose agreement the gate knows
 
 LEAST_ECG = 1 / 3  # of the ten-second stretches that hold a signal; with fewer, the whole is refused
 
@@ -135,7 +132,8 @@ def classify_recording(
 def _refuse_no_ecg(quality: pd.DataFrame, wave: NDArray[np.float32], fs: float) -> None:
     """Raise `NoEcgError` where too few of the stretches that hold a signal look like an ECG."""
     edges = np.r_[np.round(quality["start_s"] * fs).astype(np.int64), len(wave)]
-    has_signal = np.array([np.nanstd(wave[a:b]) > 0 for a, b in pairwise(edges)])  # NaN is not above 0
+    known = [part[np.isfinite(part)] for part in np.split(wave, edges[1:-1])]
+    has_signal = np.array([len(part) > 0 and np.ptp(part) > 0 for part in known])
     n, n_ecg = int(has_signal.sum()), int((quality["is_ecg"] & has_signal).sum())
     if n_ecg < LEAST_ECG * n or not n_ecg:
         raise NoEcgError(

@@ -1,7 +1,7 @@
 """What is in a signal before any network reads it: R peaks, faults; and the simplest detectors of anomalies."""
 
 from ecgnb.detection.baselines import BASELINES, isolation_forest, mean_beat, nearest_neighbour, one_class_svm, pca
-from ecgnb.detection.gate import ECG, EcgGate, judge, learned_gate, smoothed
+from ecgnb.detection.gate import ECG, JUDGES, EcgGate, judge, learned_gate, looks_like_ecg, smoothed
 from ecgnb.detection.indices import INDICES, STRETCH_SECONDS, quality_indices
 from ecgnb.detection.quality import CLIPPED_SECONDS, FLAT_SECONDS, UPSIDE_DOWN, find_faults, share_pointing_up
 from ecgnb.detection.r_peaks import (
@@ -25,6 +25,7 @@ __all__ = [
     "FLAT_SECONDS",
     "INDICES",
     "IRREGULAR",
+    "JUDGES",
     "MAX_FS",
     "MIN_FS",
     "MIN_SECONDS",
@@ -40,6 +41,7 @@ __all__ = [
     "isolation_forest",
     "judge",
     "learned_gate",
+    "looks_like_ecg",
     "mean_beat",
     "nearest_neighbour",
     "one_class_svm",

@@ -16,10 +16,13 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from ecgnb.datasets.windows import fill_gaps
 from ecgnb.detection.indices import INDICES, STRETCH_SECONDS, quality_indices
+from ecgnb.detection.r_peaks import MAX_FS, MIN_FS, MIN_SECONDS, detect_r_peaks
 from ecgnb.errors import ModelError
 
 ECG = "ECG"
+JUDGES = ("slope", "sleepecg")  # the two detectors whose agreement the gate knows
 BLOCK_SECONDS = 60 * STRETCH_SECONDS
 FURTHEST = 4.0  # standard deviations: what lies further out counts as being there
 MOST_CERTAIN = 5.0  # log odds of one stretch, whatever the gate says: neighbours are to be heard
@@ -167,3 +170,23 @@ def judge(
     table = pd.concat(parts, ignore_index=True)
     p_ecg = np.where(table["p_ecg"].isna(), 0.0, smoothed(table["p_ecg"]))
     return table.assign(p_ecg=p_ecg, is_ecg=p_ecg >= 0.5)
+
+
+def looks_like_ecg(wave: ArrayLike, fs: float) -> bool:
+    """Say whether most ten-second stretches of a short signal look like an ECG; not where that cannot be judged.
+
+    Parameters
+    ----------
+    wave : (n_samples,) float array
+        In any unit; NaN where there is no value.
+    fs : float
+        Samples per second.
+    """
+    values = np.asarray(wave, dtype=np.float64)
+    known = np.isfinite(values)
+    if not MIN_FS <= fs <= MAX_FS or len(values) < MIN_SECONDS * fs or known.mean() < 0.5 or np.ptp(values[known]) == 0:
+        return False
+    scaled = (values - np.median(values[known])) / values[known].std()
+    filled, _ = fill_gaps(scaled.astype(np.float32))
+    first, second = (detect_r_peaks(filled, fs, name) for name in JUDGES)
+    return bool(judge(scaled.astype(np.float32), fs, first, second)["is_ecg"].mean() > 0.5)

@@ -9,7 +9,7 @@ import pytest
 import wfdb
 
 from ecgnb.datasets import read_beats, read_recording
-from ecgnb.datasets.own import recording, signal_table
+from ecgnb.datasets.own import signal_table, wfdb_record
 from ecgnb.errors import DataError, UsageError
 
 N = 3000
@@ -33,7 +33,7 @@ SECONDS = np.arange(N) / 250
         (table(), {}, None, ""),
         (table(), {"fs": 360.0}, 360.0, ""),
         (table(header="ecg"), {}, None, "ecg"),
-        (table(above="# by a recorder\n", header="ecg"), {}, None, ""),
+        (table(above="# by a recorder\n", header="ecg"), {}, None, "ecg"),
         (table(columns=[SECONDS, WAVE], header="time,MLII"), {}, 250.0, "MLII"),
         (table(columns=[SECONDS, WAVE]), {}, 250.0, ""),
         (table(columns=[1000 * SECONDS, WAVE], header="time_ms,ecg"), {}, 250.0, "ecg"),
@@ -89,7 +89,7 @@ def clock(seconds):
 def test_empty_lines_and_cells_keep_their_time(tmp_path):
     for text in ("1\n2\n\n4\n\n6\n\n\n", ",9\n1,9\n,9\n3,9\n5,9\n"):
         (tmp_path / "a.csv").write_text(text)
-        found = read_recording(tmp_path / "a.csv").signal
+        found = read_recording(tmp_path / "a.csv", lead="1").signal
         expected = [1, 2, np.nan, 4, np.nan, 6] if text[0] == "1" else [np.nan, 1, np.nan, 3, 5]
         np.testing.assert_array_equal(found, expected)
 
@@ -116,9 +116,11 @@ def test_gaps_stay_gaps_and_blocks_join(tmp_path, monkeypatch):
 def test_numpy(tmp_path, shape):
     both = np.stack([WAVE, -WAVE], axis=1)
     np.save(tmp_path / "a.npy", WAVE if shape == (N,) else both if shape == (N, 2) else both.T)
-    found = read_recording(tmp_path / "a.npy", fs=250)
+    found = read_recording(tmp_path / "a.npy", fs=250, lead="1")
     np.testing.assert_allclose(found.signal, WAVE, rtol=1e-6)
     if len(shape) == 2:
+        with pytest.raises(DataError, match="several columns could be the ECG: 1, 2; say which with --lead"):
+            read_recording(tmp_path / "a.npy", fs=250)
         np.testing.assert_allclose(read_recording(tmp_path / "a.npy", lead="2").signal, -WAVE, rtol=1e-6)
 
 
@@ -132,7 +134,7 @@ def write_wfdb(folder, name="rec", fmt="212", **header):
 @pytest.mark.parametrize("fmt", ["16", "212", "80"])
 @pytest.mark.parametrize("ending", [".hea", ".dat", ""])
 def test_wfdb(tmp_path, monkeypatch, fmt, ending):
-    monkeypatch.setattr(recording, "BLOCK", 701)
+    monkeypatch.setattr(wfdb_record, "BLOCK", 701)
     path = write_wfdb(tmp_path, fmt=fmt).with_suffix(ending)
     found = read_recording(path)
     assert (found.name, found.fs, found.lead, found.unit) == ("rec", 360.0, "II", "mV")
@@ -156,7 +158,7 @@ def spoil(path, old, new):
         ("360 3000", "360", "does not say how many samples"),
         (" 212 ", " 516 ", "has the format 516; expected one of 16, 24"),
         ("/uV", "/furlong", "expected one of: mV"),
-        ("rec 2", "rec two", "cannot be read"),
+        ("rec 2", "rec two", "rec.hea is no WFDB header: its first line is 'rec two 360 3000'"),
     ],
 )
 def test_headers_that_lie(tmp_path, old, new, message):
@@ -193,7 +195,7 @@ def archive():
             "the first line is 'to be or not to be'; expected one",
         ),
         ("a.csv", b"\x00\x01" * 500, "a.csv is no text"),
-        ("a.csv", archive(), "a.csv is no text"),
+        ("a.csv", archive(), "zeros.npy is no NumPy array"),
         ("a.csv", b"time,ecg\n" + b"".join(b"%d,1\n" % k for k in range(9)) + b"9,x\n", "line 11: 'x' in column 2"),
         ("a.csv", b"1.5\n2.5\nthree\n", "a.csv, line 3: 'three' in column 1; expected a number"),
         ("a.csv", b"time,ecg\n" + b"".join(b"%.3f,1\n" % (k / 250 + (k > 90)) for k in range(200)), "not even"),

@@ -1,10 +1,9 @@
-"""A signal in a table of text, however it is written: what divides it, what names its columns, which one is time."""
+"""A signal in a table of text: one column of it, its rate, its unit, and what is to be said about how it was read."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,281 +11,316 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ecgnb.datasets.own.limits import WHAT, pick_lead
+from ecgnb.datasets.own import columns as choice
+from ecgnb.datasets.own.clock import rate_of, seconds_of
+from ecgnb.datasets.own.columns import Column, LooksLikeEcg, shown
+from ecgnb.datasets.own.header_lines import read_above
+from ecgnb.datasets.own.recorded import Recording, as_recording
+from ecgnb.datasets.own.table_form import TableForm, cells_of, first_lines
+from ecgnb.datasets.own.text import EMPTY, is_number, lines_are_leads, read_head, read_lines_as_leads
 from ecgnb.errors import DataError
 
 BLOCK = 2_000_000  # rows read at a time
 
-LOOKED_AT = 2**18  # bytes at the start that tell how a table is written
+BEHAVES = 60_000  # rows that tell what a column does
 
-MIN_RATE, MAX_RATE = 50, 5000  # Hz that a column without a name must rise by to be taken for seconds
-
-CLOCK = re.compile(r"(elapsed[ _]?)?time|t\b|seconds|timestamp", re.I)
-
-RATE = re.compile(r"sampl\w*[ _](?:rate|frequency)[^\d\n]*(\d+(?:[.,]\d+)*)", re.I)
-
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)|(\d+:)*\d+:\d+(\.\d+)?", re.I)
+UNIX = 1e8  # s; a column that rises from there on is a clock
 
 
 @dataclass(frozen=True)
-class TableForm:
-    """How a table of text is written.
+class Layout:
+    """What of a table is what: the form it is written in, its columns of numbers, its clock.
 
     Parameters
     ----------
-    n_above : int
-        Lines before the first one of numbers.
-    names : list of str
-        Of the columns of numbers, but for that of time; their number from 1 on where nobody names them.
-    columns : list of int
-        Where those stand.
-    separator, decimal : str
-    clock : int or None
-        The column of time, or of the sample's number.
-    clock_name : str
-    clock_tells : bool
-        Whether that column says the rate, and does not merely count.
+    form : TableForm
+    signals : list of int
+        Columns that may hold a signal.
+    clocks : list of int
+        Columns that may tell the time, the likeliest first.
+    first_values : dict of int to (n,) float64 array
+        Of each column of numbers.
+    skip : int
+        Rows at the start that are no samples, but a count, or a start and a rate.
     fs : float or None
-        Samples per second, as a line above says.
-    n_columns : int
-    n_fields : int
-        Columns, and one more where each line ends with a separator.
+        What is said above the table, or in those rows.
+    notes : tuple of str
+    unit : str
+        Of a table's only signal, where a line above has it.
     """
 
-    n_above: int
-    names: list[str]
-    columns: list[int]
-    separator: str
-    decimal: str
-    clock: int | None
-    clock_name: str
-    clock_tells: bool
+    form: TableForm
+    signals: list[int]
+    clocks: list[int]
+    first_values: dict[int, NDArray[np.float64]]
+    skip: int
     fs: float | None
-    n_columns: int
-    n_fields: int
+    said: str
+    not_understood: str
+    notes: tuple[str, ...]
+    unit: str
 
 
 def read_signal_table(
-    path: Path, *, lead: str | None = None, clock: bool = True
-) -> tuple[NDArray[np.float32], float | None, str]:
+    path: Path, *, fs: float | None = None, lead: str | None = None, looks_like_ecg: LooksLikeEcg | None = None
+) -> Recording:
     """Read one column of a table.
 
     Parameters
     ----------
     path : path
-    lead : str, optional
+    fs, lead, looks_like_ecg
         As for `recording.read_recording`.
-    clock : bool
-        Find the sampling rate from a column of time, where there is one.
-
-    Returns
-    -------
-    signal : (n_samples,) float32 array
-        NaN where a line or a value is empty.
-    fs : float or None
-    name : str
-        Of the column; empty where nobody names it.
 
     Raises
     ------
     DataError
-        Naming the line where something is no number, or the times that are not even.
+        Naming the line where something is no number, or the times that are not even, or the columns to choose from.
     """
-    table = first_lines(path)
-    if not table.columns:
-        raise DataError(f"{path.name} has a column of time and no other; expected the signal beside it")
-    position = pick_lead(table.names, lead, path.name)
-    uses_clock = clock and table.fs is None and table.clock is not None and table.clock_tells
+    head = read_head(path)
+    if lines_are_leads(head):
+        names, rows = read_lines_as_leads(path, head)
+        leads = [Column(name, values) for name, values in zip(names, rows.T, strict=True)]
+        position, why = _pick(leads, lead, f"{path.name} (each of its lines is a lead)", fs, looks_like_ecg)
+        how = "each of its lines was read as a lead" if len(names) > 1 else "its one line was read as the samples"
+        notes = tuple(note for note in (how, why) if note)
+        return as_recording(
+            path.stem,
+            rows[:, position],
+            fs,
+            names[position],
+            "",
+            "given",
+            notes,
+            path.name,
+            of=f"line {position + 1} of {len(names)}" if len(names) > 1 else "",
+        )
+    layout = _layout(first_lines(path, head), path)
+    form = layout.form
+    found = [Column(form.names[column], layout.first_values[column]) for column in layout.signals]
+    rate_to_judge = fs or layout.fs or _rate_of_sample(layout)
+    position, why = _pick(found, lead, path.name, rate_to_judge, looks_like_ecg)
+    column = layout.signals[position]
+    clocks = [] if fs is not None or layout.fs is not None else layout.clocks
+    signal, times = _read(path, layout, column, clocks)
+    rate, how = (layout.fs, layout.said) if layout.fs else _rate_from(times, layout, path)
+    notes = tuple(note for note in (*layout.notes, why) if note)
+    if fs is not None and rate is not None and abs(fs - rate) > 0.01 * rate:
+        notes += (f"the file says {rate:g} samples per second ({how}), and {fs:g} were given",)
+    if fs is None and rate is None and layout.not_understood:
+        notes += (f"the line {shown(layout.not_understood)!r} may say the rate, and is not understood",)
+    name = form.names[column]
+    unit = form.units[column] or (layout.unit if len(layout.signals) == 1 else "")
+    return as_recording(
+        path.stem, signal, fs or rate, name, unit, "given" if fs is not None else how, notes, path.name,
+        of=f"column {column + 1} of {form.n_columns}" if form.n_columns > 1 else "",
+    )  # fmt: skip
+
+
+def _pick(
+    found: Sequence[Column], lead: str | None, where: str, fs: float | None, looks_like_ecg: LooksLikeEcg | None
+) -> tuple[int, str]:
+    """Return which column to read, and what is to be said about it."""
+    if lead is not None:
+        return choice.pick_lead([column.name for column in found], lead, where), ""
+    return choice.choose(found, where, fs, looks_like_ecg)
+
+
+def _layout(form: TableForm, path: Path) -> Layout:
+    """Find out which columns hold signals and which the time."""
+    above = read_above(form.above, form.n_columns)
+    if any(above.names):
+        form = replace(form, names=above.names)
+    numbers = [k for k, kind in enumerate(form.kinds) if kind == "number"]
+    values = _first_values(path, form, numbers)
+    skip, fs, note = _rows_that_are_no_samples(form, values, above.fs)
+    values = {k: column[skip:] for k, column in values.items()}
+    named = [k for k in numbers if choice.role(form.names[k])[0] == "time"]
+    stamps = [k for k, kind in enumerate(form.kinds) if kind in ("clock", "date")]
+    rising = [k for k in numbers if not form.names[k].strip() and _is_clock(values[k], k == 0 and len(numbers) > 1)]
+    signals = [k for k in numbers if k not in named and k not in rising]
+    if not signals:
+        raise DataError(
+            f"{path.name} has a column of time and no other that holds numbers"
+            if named or rising or stamps
+            else f"{path.name} holds no column of numbers"
+        )
+    said = (
+        f"from the line {shown(above.said)!r}"
+        if above.said
+        else "from its header"
+        if above.fs
+        else "from its second row"
+    )
+    return Layout(
+        form, signals, _likeliest_first([*named, *stamps, *rising], form), values, skip, fs, said,
+        above.not_understood, (note,) if note else (), above.unit,
+    )  # fmt: skip
+
+
+def _likeliest_first(clocks: list[int], form: TableForm) -> list[int]:
+    """Return columns of time in the order in which they are to be believed: a device's own before dates."""
+    return sorted(clocks, key=lambda k: (form.kinds[k] != "number", not form.units[k], k))
+
+
+def _is_clock(values: NDArray[np.float64], is_first: bool) -> bool:
+    """Say whether an unnamed column is a clock: evenly rising and the first, or from some year on."""
+    known = values[np.isfinite(values)]
+    if len(known) < 5:
+        return False
+    steps = np.diff(known)
+    if is_first and steps.min() > 0 and np.ptp(steps) < 0.5 * steps.mean():
+        return True
+    return bool(is_first and known[0] > UNIX and steps.min() >= 0 and known[-1] > known[0])
+
+
+def _first_values(path: Path, form: TableForm, numbers: list[int]) -> dict[int, NDArray[np.float64]]:
+    table = next(iter(_parts(path, form, numbers, [], BEHAVES)), None)
+    if table is None:
+        raise DataError(f"{path.name} holds no sample; expected one a line")
+    return {k: table[k].to_numpy(np.float64) for k in numbers}
+
+
+def _rows_that_are_no_samples(
+    form: TableForm, values: dict[int, NDArray[np.float64]], fs: float | None
+) -> tuple[int, float | None, str]:
+    """Return how many rows come before the samples, the rate that they or the header say, and what to say of it."""
+    first = np.array([column[:3] for column in values.values() if len(column) > 3])
+    if not len(first) or not np.isfinite(first[:, :2]).all():
+        return 0, fs, ""
+    start, rate, _ = first.T
+    of_rest = np.array(
+        [np.nanmax(np.abs(column[2:])) if np.isfinite(column[2:]).any() else 0 for column in values.values()]
+    )
+    if (
+        (np.ptp(start) == 0 and 1e9 < start[0] < 4e9)
+        and np.ptp(rate) == 0
+        and 1 <= rate[0] <= 5000
+        and (of_rest < 1e9).all()
+    ):
+        return 2, fs or float(rate[0]), f"its first two rows are a time and the rate {rate[0]:g}, no samples"
+    n_rows = len(next(iter(values.values())))
+    counts = np.ptp(start) == 0 and start[0] == round(start[0]) and n_rows - 2 <= start[0] <= n_rows + 2
+    if (
+        any(line.strip().lower().endswith(("channels", "channel")) for line in form.above)
+        and start[0] > 100
+        and np.ptp(start) == 0
+    ):
+        counts = True
+    if counts and n_rows > 100:
+        return 1, fs, f"its first row, {start[0]:g}, is a number of samples and none itself"
+    return 0, fs, ""
+
+
+def _rate_of_sample(layout: Layout) -> float | None:
+    """Return the rate of the first rows, to judge columns by; None where no clock is easy to read."""
+    for clock in layout.clocks:
+        form = layout.form
+        text = pd.Series([row[clock] for row in form.body if len(row) > clock])
+        try:
+            return rate_of(
+                seconds_of(text, form.kinds[clock], form.decimal), _clock_name(form, clock), form.kinds[clock], 0.0, ""
+            )[0]
+        except DataError:
+            continue
+    return None
+
+
+def _clock_name(form: TableForm, clock: int) -> str:
+    name, unit = form.names[clock], form.units[clock]
+    return f"{name} [{unit}]" if unit and unit not in name else name
+
+
+def _rate_from(times: dict[int, NDArray[np.float64]], layout: Layout, path: Path) -> tuple[float | None, str]:
+    """Return the rate that the first believable column of time says."""
+    fault: DataError | None = None
+    for clock, time in times.items():
+        form = layout.form
+        try:
+            rate, how = rate_of(time, _clock_name(form, clock), form.kinds[clock], _quantum(form, clock), path.name)
+        except DataError as wrong:
+            fault = fault or wrong
+            continue
+        if rate is not None:
+            return rate, how
+    if fault is not None:
+        raise fault
+    return None, ""
+
+
+def _quantum(form: TableForm, clock: int) -> float:
+    """Return the smallest step that a column of time is written with."""
+    digits = [
+        cell.replace(",", ".").rpartition(".")[2]
+        for row in form.body
+        for cell in row[clock : clock + 1]
+        if "." in cell.replace(",", ".")
+    ]
+    return 10.0 ** -max((sum(map(str.isdigit, part)) for part in digits), default=0)
+
+
+def _read(
+    path: Path, layout: Layout, column: int, clocks: list[int]
+) -> tuple[NDArray[np.float32], dict[int, NDArray[np.float64]]]:
+    """Read a column and those of time by blocks of rows; an offset too large for float32 goes first."""
+    form, offset = layout.form, _offset(layout.first_values[column])
     signals: list[NDArray[np.float32]] = []
-    times: list[NDArray[np.float64]] = []
-    for values, time in _blocks(path, table, table.columns[position], table.clock if uses_clock else None):
-        signals.append(values)
-        times += [] if time is None else [time]
+    times: dict[int, list[NDArray[np.float64]]] = {clock: [] for clock in clocks}
+    skip = layout.skip
+    for part in _parts(path, form, [column], clocks, BLOCK):
+        with np.errstate(over="ignore"):  # what single precision cannot hold is infinite
+            signals.append((part[column].to_numpy(np.float64)[skip:] - offset).astype(np.float32))
+        for clock in clocks:
+            times[clock].append(seconds_of(part[clock].iloc[skip:], form.kinds[clock], form.decimal))
+        skip = 0
     signal = np.concatenate(signals)
     signals.clear()
     empty = np.isnan(signal)
     end = 0 if empty.all() else len(signal) - int(np.argmin(empty[::-1]))  # empty lines at the end are none
     if not end:
-        raise DataError(f"{path.name} holds no sample; expected one a line")
-    rate = _rate_of(np.concatenate(times)[:end], table.clock_name, path.name) if uses_clock else table.fs
-    name = table.names[position]
-    return signal[:end], rate, "" if name.isdigit() else name
+        raise DataError(f"{path.name} holds no sample in column {column + 1}; expected one a line")
+    return signal[:end], {clock: np.concatenate(found)[:end] for clock, found in times.items()}
 
 
-def first_lines(path: Path) -> TableForm:
-    """Find out from the first lines what divides columns, what they are called, and which one is time."""
+def _offset(values: NDArray[np.float64]) -> float:
+    """Return what is to be taken off before a signal is kept in single precision; 0 where it does no harm."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return 0.0
+    middle = float(np.median(known))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return middle if abs(middle) * 1e-7 > 1e-4 * known.std() else 0.0  # single precision has seven digits
+
+
+def _parts(path: Path, form: TableForm, numbers: list[int], texts: list[int], size: int) -> Iterator[Any]:
+    """Yield blocks of rows: some columns as numbers, others as text."""
+    # A column that stands alone has nothing to divide, and its decimal comma must not.
+    alone = form.n_columns == 1 and form.separator == r"\s+"
     with path.open("rb") as stream:
-        head = stream.read(LOOKED_AT)
-    if b"\0" in head:
-        raise DataError(f"{path.name} is no text; expected {WHAT}")
-    lines = re.split(r"\r\n|\r|\n", head.decode("utf-8-sig", errors="replace"))
-    lines = lines[:-1] if len(head) == LOOKED_AT and len(lines) > 1 else lines
-    n_above = next((k for k, line in enumerate(lines[:100]) if _form_of(line)), len(lines))
-    numbers = [line for line in lines[n_above : n_above + 50] if line.strip()]
-    form = _form_of(numbers[0], numbers[1:]) if numbers else None
-    if form is None:
-        first = next((line for line in lines if line.strip()), "")
-        raise DataError(
-            f"{path.name} has no line of numbers among its first {min(len(lines), 100)}; the first line is "
-            f"{first.strip()[:40]!r}; expected one sample a line"
-        )
-    separator, decimal, n_columns = form
-    titles = _titles(lines[:n_above], separator, n_columns)
-    clock = next((place for place, title in enumerate(titles) if CLOCK.match(title)), None)
-    first_column = [_cells(line, separator)[0] for line in numbers]
-    tells = clock is not None or ":" in first_column[0]
-    if clock is None and n_columns > 1 and (tells or (step := _even_step(first_column, decimal))):
-        clock = 0
-        tells = tells or MIN_RATE <= 1 / step <= MAX_RATE
-    columns = [place for place in range(n_columns) if place != clock]
-    return TableForm(
-        n_above=n_above,
-        names=[titles[place] or str(number) for number, place in enumerate(columns, start=1)],
-        columns=columns,
-        separator=separator,
-        decimal=decimal,
-        clock=clock,
-        clock_name=titles[clock] if clock is not None else "",
-        clock_tells=tells,
-        fs=_rate_above(lines[:n_above]),
-        n_columns=n_columns,
-        n_fields=len(_split(numbers[0].rstrip(), separator)),
-    )
-
-
-def _titles(above: list[str], separator: str, n_columns: int) -> list[str]:
-    """Return what names the columns: the first line above that has as many cells; else empty text for each."""
-    rows = [[cell.strip(" '\"") for cell in _split(line, separator)] for line in above if line.strip()]
-    fitting = [row for row in rows if len(row) == n_columns and not row[0].startswith("#")]
-    return fitting[0] if fitting and (n_columns > 1 or len(rows) == 1) else [""] * n_columns
-
-
-def _rate_above(above: list[str]) -> float | None:
-    found = RATE.search("\n".join(above))
-    if not found:
-        return None
-    text = found[1]
-    thousands = re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", text)
-    text = text.replace(",", "") if thousands else text.replace(",", ".")
-    return float(text) if text.count(".") < 2 else None
-
-
-def _form_of(line: str, next_lines: Sequence[str] = ()) -> tuple[str, str, int] | None:
-    """Return separator, decimal mark and number of columns of a line of numbers, fit for the next ones; or None."""
-    fits_first = None
-    for decimal in (".", ","):
-        for separator in ("\t", ";", ",", r"\s+"):
-            n_columns = len(_cells(line, separator))
-            divides = n_columns > 1 or separator == r"\s+" or line.rstrip().endswith(separator)
-            if decimal == separator or not divides or not _all_numbers(line, separator, decimal):
-                continue
-            if decimal == "." and separator == "," and n_columns == 2 and _is_decimal_comma([line, *next_lines]):
-                continue
-            fits_first = fits_first or (separator, decimal, n_columns)
-            if all(_all_numbers(other, separator, decimal) for other in next_lines):
-                return separator, decimal, n_columns
-    return fits_first
-
-
-def _is_decimal_comma(lines: Sequence[str]) -> bool:
-    """Say whether commas in lines such as -0,055 part a number and not two: a whole number has no leading zero."""
-    pairs = [line.strip().partition(",") for line in lines]
-    return any(first.strip() == "-0" or re.fullmatch(r"0\d+", second.strip()) for first, _, second in pairs)
-
-
-def _all_numbers(line: str, separator: str, decimal: str) -> bool:
-    """Say whether each cell is a number or empty, and not all are empty."""
-    cells = [cell.replace(decimal, ".") for cell in _cells(line, separator) if cell]
-    return bool(cells) and all(NUMBER.fullmatch(cell) for cell in cells)
-
-
-def _cells(line: str, separator: str) -> list[str]:
-    cells = [cell.strip(" '\"\r\n") for cell in _split(line, separator)]
-    while len(cells) > 1 and not cells[-1]:  # a separator at the end of the line
-        cells.pop()
-    return cells
-
-
-def _split(line: str, separator: str) -> list[str]:
-    return line.split() if separator == r"\s+" else line.split(separator)
-
-
-def _even_step(cells: list[str], decimal: str) -> float:
-    """Return by how much a column rises from line to line, if always by as much; else 0."""
-    numbers = pd.to_numeric(pd.Series(cells).str.replace(decimal, "."), errors="coerce").to_numpy(float)
-    steps = np.diff(numbers) if np.isfinite(numbers).all() else np.zeros(1)
-    even = len(steps) > 3 and steps.min() > 0 and np.ptp(steps) < 0.5 * steps.mean()
-    return float(steps.mean()) if even else 0.0
-
-
-def _blocks(
-    path: Path, table: TableForm, column: int, clock: int | None
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float64] | None]]:
-    """Read a column, and that of time where it is asked for, a block of rows at a time."""
-    # A column that stands alone has nothing to divide, and its decimal comma must not; a last separator makes two.
-    alone = table.n_columns == 1 and table.separator == r"\s+"
-    with path.open("rb") as stream:
-        quote = "'" if stream.read(1) == b"'" else '"'
-    wanted = [column] if clock is None else [column, clock]
-    types: dict[int, Any] = {column: np.float64} | ({} if clock is None else {clock: str})
+        quote = "'" if stream.read(1) == b"'" or any("'" in line[:1] for line in form.above[-1:]) else '"'
+    types: dict[int, Any] = dict.fromkeys(numbers, np.float64) | dict.fromkeys(texts, str)
     try:
-        reader = pd.read_csv(
-            path, sep="\t" if alone else table.separator, decimal=table.decimal, header=None, skiprows=table.n_above,
-            names=range(table.n_fields), usecols=wanted, dtype=types, index_col=False,
-            compression=None, chunksize=BLOCK, encoding="utf-8-sig", encoding_errors="replace", na_values=["-", "--"],
-            quotechar=quote, skip_blank_lines=False,
+        yield from pd.read_csv(
+            path, sep="\t" if alone else form.separator, decimal=form.decimal, header=None, skiprows=form.n_above,
+            names=range(form.n_columns), usecols=[*numbers, *texts], dtype=types, index_col=False, compression=None,
+            chunksize=size, encoding=form.encoding, encoding_errors="replace", na_values=list(EMPTY), quotechar=quote,
+            skip_blank_lines=False,
         )  # fmt: skip
-        for part in reader:
-            time = None if clock is None else _seconds(part[clock], table.decimal)
-            yield part[column].to_numpy(np.float32), time
-    except (ValueError, pd.errors.ParserError):
-        raise DataError(f"{path.name}{_first_fault(path, table, column)}; expected a number") from None
+    except (ValueError, pd.errors.ParserError, OverflowError, IndexError):
+        raise DataError(f"{path.name}{_first_fault(path, form, numbers)}; expected a number") from None
 
 
-def _seconds(column: Any, decimal: str) -> NDArray[np.float64]:
-    """Return times as seconds: plain numbers, or mm:ss.sss, which may go on as hh:mm:ss.sss."""
-    text = column.astype("string").str.strip(" '\"").str.replace(decimal, ".")
-    if not text.str.contains(":").any():
-        return pd.to_numeric(text, errors="coerce").to_numpy(float, na_value=np.nan)
-    seconds = np.zeros(len(text))
-    for part in text.str.rsplit(":", n=2, expand=True).apply(pd.to_numeric, errors="coerce").to_numpy(float).T:
-        seconds = np.where(np.isnan(part), seconds, 60 * seconds + part)
-    return np.where(text.isna(), np.nan, seconds)
-
-
-def _rate_of(time: NDArray[np.float64], name: str, file: str) -> float | None:
-    """Return the samples per second that a column of time says, in s or in ms; None where it merely counts."""
-    if len(time) < 2 or not np.isfinite(time).all():
-        line = "" if len(time) < 2 else f" in sample {np.argmin(np.isfinite(time)) + 1:,}"
-        raise DataError(f"{file}: the column of time {name!r} lacks a value{line}; give fs, or mend the column")
-    step = (time[-1] - time[0]) / (len(time) - 1)
-    if not step > 0:
-        raise DataError(f"{file}: the column of time {name!r} does not run forward; give fs, or mend the column")
-    for start in range(0, len(time), BLOCK):
-        off = np.abs(time[start : start + BLOCK] - time[0] - step * np.arange(start, min(start + BLOCK, len(time))))
-        if off.max() > 3 * step:
-            raise DataError(
-                f"{file}: the times in {name!r} are not even: sample {start + int(off.argmax()) + 1:,} is off by "
-                f"{off.max() / step:.0f} samples; put a line with no value for each sample that is missing, or give fs "
-                "if the times are wrong"
-            )
-    if abs(step - 1) < 1e-9:
-        return None  # 0, 1, 2, ...: samples, or seconds, or ms; nobody can tell
-    in_ms = bool(re.search(r"\bms\b|_ms|milli", name, re.I)) or 1 / step < 2
-    rate = float(1000 / step if in_ms else 1 / step)
-    return float(round(rate)) if abs(rate - round(rate)) < 1e-5 * rate else rate  # times are rounded where written
-
-
-def _first_fault(path: Path, table: TableForm, column: int) -> str:
+def _first_fault(path: Path, form: TableForm, numbers: list[int]) -> str:
     """Return where a table first holds something else than numbers."""
-    with path.open(encoding="utf-8", errors="replace") as stream:
+    with path.open(encoding=form.encoding, errors="replace") as stream:
         for number, line in enumerate(stream, start=1):
-            if number <= table.n_above or not line.strip():
+            if number <= form.n_above or not line.strip():
                 continue
-            cells = _cells(line, table.separator)
-            if len(cells) > table.n_columns:
-                return f", line {number}: {len(cells)} columns, where the first line has {table.n_columns}"
-            cell = cells[column] if column < len(cells) else ""
-            if cell and not NUMBER.fullmatch(cell.replace(table.decimal, ".")):
-                return f", line {number}: {cell[:20]!r} in column {column + 1}"
+            cells = cells_of(line[:100_000], form.separator)
+            if len(cells) > form.n_columns and any(cells[form.n_columns :]):
+                return f", line {number}: {len(cells)} columns, where the first line has {form.n_columns}"
+            for column in numbers:
+                cell = cells[column] if column < len(cells) else ""
+                if cell not in EMPTY and not is_number(cell, form.decimal):
+                    return f", line {number}: {shown(cell[:20])!r} in column {column + 1}"
     return ": not a table of numbers"

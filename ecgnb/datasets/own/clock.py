@@ -1,0 +1,150 @@
+"""The sampling rate from a column of time: seconds to nanoseconds, clocks, dates, stamps of packets."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ecgnb.datasets.own.columns import shown
+from ecgnb.datasets.own.limits import HIGHEST_FS, LOWEST_FS
+from ecgnb.errors import DataError
+
+LOWEST_PLAUSIBLE, HIGHEST_PLAUSIBLE = 30.0, 5000.0  # Hz, of a recording whose column of time names no unit
+
+MOST_OFF = 3.0  # samples that a stamp may be off
+
+DAY = 86_400.0  # s
+
+UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
+
+NAMED = (
+    ("ns", r"(?<![a-z])ns(?![a-z])|nanos|nsec"),
+    ("µs", r"(?<![a-z])[uµμ]s(?![a-z])|micros|[uµμ]sec"),
+    ("ms", r"(?<![a-z])ms(?![a-z])|millis|msec"),
+    ("s", r"(?<![a-z])s(?![a-z])|(?<![a-z])secs?(?![a-z])|seconds?|sekunde"),
+)
+
+
+def seconds_of(column: Any, kind: str, decimal: str) -> NDArray[np.float64]:
+    """Return a column of time as numbers, in seconds where it is a clock or a date, else in its own unit.
+
+    Parameters
+    ----------
+    column : Series of str
+    kind : {"number", "clock", "date"}
+    decimal : str
+    """
+    text = column.astype("string").str.strip(" '\"[]")
+    if kind == "date":
+        return _dates(text)
+    text = text.str.replace(decimal, ".")
+    if kind == "number":
+        return pd.to_numeric(text, errors="coerce").to_numpy(float, na_value=np.nan)
+    text = text.str.replace(",", ".")
+    seconds = np.zeros(len(text))
+    for part in text.str.rsplit(":", n=2, expand=True).apply(pd.to_numeric, errors="coerce").to_numpy(float).T:
+        seconds = np.where(np.isnan(part), seconds, 60 * seconds + part)
+    return np.where(text.isna(), np.nan, seconds)
+
+
+def _dates(text: Any) -> NDArray[np.float64]:
+    """Return dates as seconds since 1970; NaN where one is not understood."""
+    text = text.str.replace(r"^(\d{1,2}:[\d:.,]+) (\S+)$", r"\2 \1", regex=True)  # the clock first, as PhysioNet does
+    text = text.str.replace(r"(:\d{2}),(\d)", r"\1.\2", regex=True)
+    first = next((value for value in text if isinstance(value, str)), "")
+    day_first = bool(re.match(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}", first))
+    iso = text if day_first else text.str.replace(r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})", r"\1-\2-\3", regex=True)
+    try:
+        if day_first:  # day or month first: the rate is the same, but for a recording over midnight
+            stamps = pd.to_datetime(iso, format="mixed", dayfirst=True, utc=True, errors="coerce")
+        else:
+            stamps = pd.to_datetime(iso, format="ISO8601", utc=True, errors="coerce")
+    except (ValueError, OverflowError):
+        return np.full(len(text), np.nan)
+    return ((stamps - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(1, "s")).to_numpy(float, na_value=np.nan)
+
+
+def rate_of(time: NDArray[np.float64], name: str, kind: str, quantum: float, file: str) -> tuple[float | None, str]:
+    """Return the samples per second that a column of time says, and in which unit it was read.
+
+    Parameters
+    ----------
+    time : (n_samples,) float64 array
+        As `seconds_of` gives it.
+    name : str
+        Of the column.
+    kind : str
+    quantum : float
+        The smallest step that the times are written with, in their unit.
+    file : str
+
+    Returns
+    -------
+    fs : float or None
+        None where the column merely counts.
+    how : str
+
+    Raises
+    ------
+    DataError
+        Where times are missing, run backward, are not even, or cannot be a clock's.
+    """
+    called = f"the column of time {shown(name)!r}" if name else "the column of time"
+    wrong = ~np.isfinite(time)
+    if len(time) < 2 or wrong.any():
+        line = f" in sample {int(np.argmax(wrong)) + 1:,}" if wrong.any() else ""
+        many = (
+            "holds dates or times that are not understood" if wrong.mean() > 0.5 and kind == "date" else "lacks a value"
+        )
+        raise DataError(f"{file}: {called} {many}{line}; give fs (--fs), or mend the column")
+    if kind == "clock":
+        time = time + DAY * np.cumsum(np.r_[0, np.diff(time) < -DAY / 2])  # past midnight
+    at, stamp = _first_of_each(time)
+    if len(at) < 2 or not stamp[-1] > stamp[0]:
+        raise DataError(f"{file}: {called} does not run forward; give fs (--fs), or mend the column")
+    step = (stamp[-1] - stamp[0]) / (at[-1] - at[0])
+    _check_even(at, stamp, step, called, file)
+    unit = "s" if kind in ("clock", "date") else next((u for u, words in NAMED if re.search(words, name, re.I)), "")
+    if not unit and abs(step - 1) < 1e-9:
+        return None, ""  # 0, 1, 2, ...: samples, or seconds, or ms; nobody can tell
+    how = f"from the column {shown(name)!r}, in {unit}" if name else f"from the column of time, in {unit}"
+    if not unit:
+        plausible = [u for u, size in UNITS.items() if LOWEST_PLAUSIBLE <= 1 / (step * size) <= HIGHEST_PLAUSIBLE]
+        if not plausible:
+            raise DataError(
+                f"{file}: {called} rises by {step:g} a sample: no unit makes a rate of that; give fs (--fs)"
+            )
+        unit = plausible[0]
+        how = f"{how.removesuffix(', in ')}, which names no unit: read as {unit}"
+    fs = 1 / (step * UNITS[unit])
+    if not LOWEST_FS <= fs <= HIGHEST_FS:
+        raise DataError(
+            f"{file}: {called}, in {unit}, says {fs:g} samples per second; give fs (--fs), or mend the column"
+        )
+    if len(at) < 0.9 * len(time):
+        how += f", stamps of packets of {len(time) / len(at):.3g} samples"
+    rounded = max(1e-5, 3 * quantum / (stamp[-1] - stamp[0]))  # times are rounded where they are written
+    return (float(round(fs)) if abs(fs - round(fs)) < rounded * fs else fs), how
+
+
+def _first_of_each(time: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return where a new stamp stands, and the stamps: the samples of a packet may share one."""
+    new = np.flatnonzero(np.r_[True, np.diff(time) != 0])
+    if len(new) > 2 and len(new) < 0.9 * len(time):
+        return new, time[new]
+    return np.arange(len(time)), time
+
+
+def _check_even(at: NDArray[np.int64], stamp: NDArray[np.float64], step: float, called: str, file: str) -> None:
+    off = np.abs(stamp - stamp[0] - step * (at - at[0])) / step
+    most = MOST_OFF * max(1.0, float(np.diff(at).max()))
+    if (off > most).any():
+        raise DataError(
+            f"{file}: the times in {called.removeprefix('the column of time ')} are not even: sample "
+            f"{at[int(off.argmax())] + 1:,} is off by {off.max():.0f} samples; put a line with no value for each "
+            "sample that is missing, or give fs (--fs) if the times are wrong"
+        )

@@ -1,0 +1,213 @@
+"""Which column of a file is the ECG: by its name, by what it does, and otherwise by asking."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgnb.errors import DataError
+
+# Leads and names, the most useful to a network of lead II first: those in which R stands upright in most people.
+RANKS = (
+    ("mlii", "ml2", "ii", "d2", "dii"), ("ecg", "ekg"), ("i", "mli", "d1", "di"), ("v5", "ml5", "cm5"),
+    ("v4", "v6", "avf"), ("avl", "iii", "d3", "diii", "mliii", "ml3"), ("v2", "v3", "v1", "mv1", "mcl1", "avr"),
+    ("vx", "vy", "vz"),
+)  # fmt: skip
+
+ELECTRODES = {"llra": "ii", "lara": "i", "llla": "iii", "vxra": "v1"}  # two electrodes that make a lead
+
+TIME = {
+    "time", "timestamp", "timestamps", "t", "ts", "elapsed", "sec", "secs", "second", "seconds", "ms", "msec", "millis",
+    "millisecond", "milliseconds", "us", "usec", "micros", "microseconds", "ns", "nanoseconds", "clock", "date",
+    "datetime", "datum", "uhrzeit", "zeit", "zeitstempel", "temps", "heure", "horodatage", "tiempo", "hora", "fecha",
+    "tempo", "data ora", "tid", "tijd", "czas", "unix", "unixtime", "epoch",
+}  # fmt: skip
+
+COUNT = {
+    "", "index", "idx", "sample", "samples", "n", "nr", "no", "num", "number", "nseq", "seq", "sequence", "packet",
+    "packets", "counter", "count", "row", "id", "frame", "unnamed", "level", "sampleid", "samplenumber", "messwert",
+}  # fmt: skip
+
+OTHER = {
+    "acc", "accel", "accelerometer", "accx", "accy", "accz", "gyro", "gyroscope", "mag", "magnetometer", "hr", "bpm",
+    "heart", "heartrate", "pulse", "puls", "rate", "rr", "rri", "ibi", "hrv", "nn", "resp", "respiration", "rsp",
+    "atmung", "breath", "breathing", "thorax", "abdomen", "airflow", "ppg", "pleth", "bvp", "spo2", "oxygen", "eda",
+    "gsr", "emg", "eeg", "eog", "temp", "temperature", "abp", "bp", "art", "icp", "cvp", "pap", "co2", "etco2", "scg",
+    "pcg", "bcg", "event", "events", "marker", "markers", "trigger", "label", "labels", "class", "annotation",
+    "annotations", "quality", "sqi", "battery", "bat", "red", "ir", "infrared", "green", "peaks", "peak", "flag",
+    "status", "state", "leadoff", "off", "impedance", "speed", "altitude", "humidity", "pressure", "rhythm", "phase",
+}  # fmt: skip
+
+FEW_VALUES = 6  # a signal of fewer is a state, not an ECG
+ENOUGH = 50  # values that tell what a column does
+
+
+LooksLikeEcg = Callable[[NDArray[np.float64], float], bool]  # asked of a signal and its rate
+
+
+class Column(NamedTuple):
+    """A column of numbers, or a signal of a file.
+
+    Parameters
+    ----------
+    name : str
+        Empty where nobody names it.
+    values : (n,) float64 array
+        Its first values; NaN where there is none.
+    """
+
+    name: str
+    values: NDArray[np.float64]
+
+
+def plain(name: str) -> str:
+    """Return a column's name without unit, brackets and decoration, in small letters: "Lead II (mV)" is "ii"."""
+    name = re.sub(r"[\[(<{][^\])>}]{0,40}[\])>}]", " ", name[:200])
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    words = [word for word in re.split(r"[^0-9a-zA-Zµ]+", name.lower()) if word]
+    dull = {
+        "lead",
+        "leads",
+        "channel",
+        "chan",
+        "ch",
+        "ableitung",
+        "derivation",
+        "derivacion",
+        "derivação",
+        "signal",
+        "mv",
+        "uv",
+        "µv",
+    }
+    return " ".join([word for word in words if word not in dull] or words)
+
+
+def role(name: str) -> tuple[str, int]:
+    """Return what a name says: "ecg", "time", "count", "other" or "" (nothing); and an ECG's rank."""
+    short = plain(name)
+    words, squashed = set(short.split()), short.replace(" ", "")
+    if squashed in OTHER or (words & OTHER and not (words & OTHER <= {"heart"} and "ecg" in squashed)):
+        return "other", 0
+    electrodes = next((lead for pair, lead in ELECTRODES.items() if pair in squashed), "")
+    for rank, names in enumerate(RANKS):
+        if electrodes in names or squashed in names or words & set(names) - {"i"} or words == {"ecg", "i"}:
+            return "ecg", rank
+    if re.search("ecg|ekg|elektrokardio|electrocardio", squashed):
+        return "ecg", next(k for k, names in enumerate(RANKS) if "ecg" in names)
+    if words & TIME or squashed in TIME or squashed.startswith(("timestamp", "elapsed", "time")):
+        return "time", 0
+    if name.strip() and (words & COUNT or squashed in COUNT):
+        return "count", 0
+    return "", 0
+
+
+def only_rises(values: NDArray[np.float64]) -> bool:
+    """Say whether a column never falls, but for starting anew as a counter does, as a clock or a number of samples."""
+    known = values[np.isfinite(values)]
+    steps = np.diff(known)
+    if len(known) < ENOUGH or not (steps > 0).any():
+        return False
+    falls = steps < 0
+    if not falls.any():
+        return True
+    starts_anew = known[1:][falls].max() <= known.min() + 0.02 * np.ptp(known)
+    ends_high = known[:-1][falls].min() >= known.max() - 0.02 * np.ptp(known)
+    rising = steps[~falls]
+    return bool(starts_anew and ends_high and np.ptp(rising) <= 1e-6 * max(1.0, np.ptp(known)))
+
+
+def cannot_be(values: NDArray[np.float64]) -> str:
+    """Return why a column cannot be an ECG by what it does, or "" where it can."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return "is empty"
+    if len(known) < ENOUGH:
+        return ""
+    if np.ptp(known) == 0:
+        return "never changes"
+    if only_rises(known):
+        return "only rises"
+    return f"has {n} values" if (n := len(np.unique(known))) < FEW_VALUES else ""
+
+
+def pick_lead(names: Sequence[str], lead: str, where: str) -> int:
+    """Return the position of the lead asked for, by name or by number from 1 on.
+
+    Raises
+    ------
+    DataError
+        Where there is no such lead.
+    """
+    wanted = str(lead).strip().lower()
+    for same in (str.lower, plain):
+        for position, name in enumerate(names):
+            if same(name) == (wanted if same is str.lower else plain(wanted)) and name:
+                return position
+    if wanted.isdecimal() and len(wanted) < 6 and 1 <= int(wanted) <= len(names):
+        return int(wanted) - 1
+    raise DataError(f"{where} has no lead {shown(lead)!r}; it has: {listed(names)}")
+
+
+def choose(
+    columns: Sequence[Column], where: str, fs: float | None = None, looks_like_ecg: LooksLikeEcg | None = None
+) -> tuple[int, str]:
+    """Return which of several columns is the ECG, and what should be said about the choice.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        That of time is not among them.
+    where : str
+        What the file is called, for errors.
+    fs : float, optional
+        Samples per second.
+    looks_like_ecg : callable, optional
+        Asked, where the rate is known, if neither names nor what columns do can tell.
+
+    Raises
+    ------
+    DataError
+        Where several could be it, or none: names them all, and asks for one.
+    """
+    names = [column.name for column in columns]
+    named = sorted((role(name)[1], k) for k, name in enumerate(names) if role(name)[0] == "ecg")
+    unnamed = [k for k, name in enumerate(names) if role(name)[0] == ""]
+    possible = [k for _, k in named if not cannot_be(columns[k].values)] or [
+        k for k in unnamed if not cannot_be(columns[k].values)
+    ]
+    if named and possible:
+        return possible[0], ""
+    alone = [k for _, k in named] or (unnamed if len(columns) == 1 else [])
+    if len(alone) == 1 and cannot_be(columns[alone[0]].values) != "only rises":
+        return alone[0], ""  # what is wrong with it is said where it is read
+    if len(possible) > 1 and looks_like_ecg is not None and fs is not None:
+        possible = [k for k in possible if looks_like_ecg(columns[k].values, fs)] or possible
+    if len(possible) == 1:
+        why = "" if len(columns) == 1 else "the only column that could be an ECG"
+        return possible[0], why
+    if possible:
+        told = f"several columns could be the ECG: {listed([names[k] or str(k + 1) for k in possible])}"
+    else:
+        faults = [
+            f"{listed([name or str(k)])} {cannot_be(column.values) or 'is named as something else'}"
+            for k, (name, column) in enumerate(zip(names, columns, strict=True), start=1)
+        ]
+        told = f"no column looks like an ECG: {'; '.join(faults[:12])}{' ...' if len(faults) > 12 else ''}"
+    raise DataError(f"{where}: {told}; say which with --lead (lead=), by name or by number from 1 to {len(columns)}")
+
+
+def shown(text: str) -> str:
+    """Return text from a file as it can be shown: no control characters, not long."""
+    clean = "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in str(text)[:60])
+    return clean if len(str(text)) <= 60 else f"{clean[:40]}..."
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names one after the other, the number where there is no name, and not more than a dozen."""
+    some = ", ".join(shown(name) or str(k) for k, name in enumerate(names[:12], start=1))
+    return f"{some} and {len(names) - 12:,} more" if len(names) > 12 else some

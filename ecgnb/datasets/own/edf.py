@@ -1,0 +1,89 @@
+"""One signal of an EDF, EDF+ or BDF file, read by edfio."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgnb.datasets.own import columns as choice
+from ecgnb.datasets.own.columns import Column, LooksLikeEcg, shown
+from ecgnb.datasets.own.recorded import Recording, as_recording
+from ecgnb.errors import DataError, UsageError
+
+BEHAVES = 60_000  # samples that tell what a signal does
+
+MOST_SIGNALS = 512
+
+
+def is_edf(content: bytes) -> bool:
+    """Say whether a file begins as EDF or BDF does."""
+    return (content[:8] == b"0       " or content[:8] == b"\xffBIOSEMI") and content[184:192].strip().isdigit()
+
+
+def read_edf_file(
+    path: Path, fs: float | None, lead: str | None, looks_like_ecg: LooksLikeEcg | None = None
+) -> Recording:
+    """Read one signal.
+
+    Raises
+    ------
+    UsageError
+        Where edfio is not there.
+    DataError
+        Where the file is damaged, or no signal of it is known as an ECG.
+    """
+    try:
+        import edfio
+    except ImportError:
+        raise UsageError("EDF and BDF files need edfio; get it with: pip install 'ecgnb[edf]'") from None
+    with path.open("rb") as stream:
+        start = stream.read(256)
+    n_signals = start[252:256].strip()
+    if not n_signals.isdigit() or not 0 < int(n_signals) <= MOST_SIGNALS:
+        raise DataError(
+            f"{path.name} promises {shown(n_signals.decode('latin-1'))} signals; expected 1 to {MOST_SIGNALS}"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            reader = edfio.read_bdf if start[0] == 255 else edfio.read_edf
+            file = reader(path)
+            signals: list[Any] = list(file.signals)
+            position = _pick(signals, lead, path.name, looks_like_ecg)
+            signal = signals[position]
+            rate, unit, values = float(signal.sampling_frequency), str(signal.physical_dimension), _physical(signal)
+            gaps = start[192:197] in (b"EDF+D", b"BDF+D")
+    except (DataError, UsageError):
+        raise
+    except Exception as fault:  # edfio raises whatever a damaged file happens to trip
+        raise DataError(f"{path.name} cannot be read as EDF: {shown(' '.join(str(fault).split()))}") from None
+    if fs is not None and abs(fs - rate) > 1e-6 * rate:
+        raise UsageError(f"fs={fs:g}, but {path.name} says {rate:g} Hz; leave fs out for an EDF file")
+    notes = ("it has gaps in time, and was read as if it had none",) if gaps else ()
+    return as_recording(
+        path.stem, values, rate, signal.label, unit, "from its header", notes, path.name,
+        of=f"signal {position + 1} of {len(signals)}",
+    )  # fmt: skip
+
+
+def _physical(signal: Any) -> NDArray[np.float32]:
+    """Return a signal in its unit, without numbers of eight bytes on the way."""
+    gain = (signal.physical_max - signal.physical_min) / (signal.digital_max - signal.digital_min)
+    digital = signal.digital
+    return ((digital.astype(np.float32) - np.float32(signal.digital_min)) * np.float32(gain)) + np.float32(
+        signal.physical_min
+    )
+
+
+def _pick(signals: list[Any], lead: str | None, name: str, looks_like_ecg: LooksLikeEcg | None) -> int:
+    labels = [signal.label for signal in signals]
+    if not signals:
+        raise DataError(f"{name} holds marks alone; expected a signal")
+    if lead is not None:
+        return choice.pick_lead(labels, lead, name)
+    first = [Column(signal.label, signal.digital[:BEHAVES].astype(np.float64)) for signal in signals]
+    return choice.choose(first, name, float(signals[0].sampling_frequency), looks_like_ecg)[0]

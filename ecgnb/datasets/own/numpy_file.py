@@ -1,0 +1,55 @@
+"""One lead of an array that NumPy saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ecgnb.datasets.own import columns as choice
+from ecgnb.datasets.own.columns import Column, LooksLikeEcg
+from ecgnb.datasets.own.recorded import Recording, as_recording
+from ecgnb.errors import DataError
+
+BEHAVES = 60_000  # samples that tell what a lead does
+
+
+def read_npy_file(
+    path: Path, fs: float | None, lead: str | None, looks_like_ecg: LooksLikeEcg | None = None
+) -> Recording:
+    """Read one lead of an array of shape (n_samples,) or (n_samples, n_leads).
+
+    Raises
+    ------
+    DataError
+        Where it is no such array.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped: a lying header takes no memory
+    except Exception:  # NumPy raises whatever a file that is none happens to trip
+        raise DataError(f"{path.name} is no NumPy array of numbers; expected shape (n_samples,)") from None
+    if not isinstance(array, np.ndarray):  # an archive of several, whatever it is called
+        array.close()
+        raise DataError(f"{path.name} is an archive of arrays; expected one array, as np.save writes it")
+    if array.ndim not in (1, 2) or array.dtype.kind not in "fiu" or not array.size:
+        raise DataError(
+            f"{path.name} holds {array.dtype} of shape {array.shape}; "
+            "expected numbers (n_samples,) or (n_samples, n_leads)"
+        )
+    if array.ndim == 1:
+        array = array[:, None]
+    elif array.shape[0] < array.shape[1]:
+        array = array.T  # a recording is longer than it has leads
+    names = [""] * array.shape[1]
+    if lead is not None:
+        position = choice.pick_lead(names, lead, path.name)
+    else:
+        first = [Column("", column.astype(np.float64)) for column in array[:BEHAVES].T]
+        position, _ = choice.choose(first, path.name, fs, looks_like_ecg)
+    values = np.asarray(array[:, position], dtype=np.float64)
+    known = values[np.isfinite(values)]
+    if len(known) and abs(middle := float(np.median(known))) > 1e3 * known.std():
+        values = values - middle  # an offset that single precision would not bear
+    return as_recording(
+        path.stem, values, fs, f"lead {position + 1}", "", "given", (), path.name, of=f"of {len(names)}"
+    )

@@ -1,0 +1,75 @@
+"""What every reader of a user's own file gives: one lead, and how it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgnb.datasets.own.columns import shown
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """One lead of a recording, without any mark.
+
+    Parameters
+    ----------
+    name : str
+    signal : (n_samples,) float32 array
+        NaN where there is no value.
+    fs : float or None
+        Samples per second; None where neither the file nor the caller says.
+    lead : str
+        Empty where nobody says.
+    unit : str
+        Empty where nobody says.
+    read : str
+        One line: file, lead, rate and where it came from, unit, length.
+    notes : tuple of str
+        What is doubtful about how it was read.
+    """
+
+    name: str
+    signal: NDArray[np.float32]
+    fs: float | None
+    lead: str = ""
+    unit: str = ""
+    read: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def as_recording(
+    name: str,
+    signal: NDArray[np.floating],
+    fs: float | None,
+    lead: str,
+    unit: str,
+    fs_from: str,
+    notes: Sequence[str],
+    file: str,
+    of: str = "",
+) -> Recording:
+    """Return a recording that says in one line how it was read.
+
+    Parameters
+    ----------
+    name, signal, fs, lead, unit
+        As for `Recording`.
+    fs_from : str
+        Where the rate came from.
+    notes : sequence of str
+    file : str
+        Name of the file.
+    of : str
+        Which of the file's columns or leads, such as "column 3 of 5".
+    """
+    lead, unit = shown(lead).strip(), shown(unit).strip()
+    which = f"{lead} ({of})" if lead and of else lead or of
+    rate = "no sampling rate" if fs is None else f"{fs:g} Hz ({fs_from})"
+    length = f"{len(signal):,} samples" if not fs else f"{len(signal) / fs:,.1f} s"
+    read = ", ".join(part for part in (shown(file), which, rate, unit and f"in {unit}", length) if part)
+    kept = np.ascontiguousarray(signal, dtype=np.float32)
+    return Recording(name, kept, fs, lead, unit, read, tuple(notes))
