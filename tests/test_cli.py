@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import wfdb
 from conftest import ecgnb
 
 from ecgnb.datasets import load_records
+from ecgnb.datasets.synthetic import write_mitdb
 
 COMMAND = [str(Path(sys.executable).with_name("ecgnb"))]
 
@@ -181,8 +183,39 @@ def test_classify(own_csv, tmp_path):
     table = pd.read_csv(tmp_path / "beats.csv")
     assert abs(len(table) - n_beats) <= 3 and {"time_s", "label", "p_V"} <= set(table.columns)
     assert (tmp_path / "strip.png").stat().st_size > 10_000
-    lines = dict(line.split("\t") for line in done.stdout.splitlines()[:7])
+    assert done.stdout.startswith(f"read: {path.name}, ecg, 360 Hz (given), ")
+    lines = dict(line.split("\t") for line in done.stdout.splitlines() if "\t" in line)
     assert sum(int(n) for label, n in lines.items() if label != "class") == len(table)
+
+
+def test_annotations_that_wfdb_reads(own_csv, tmp_path):
+    path, n_beats = own_csv
+    done = ecgnb("classify", path, "--fs", 360, "--annotations", "mine.ecgnb", "-o", "beats.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    marks, table = wfdb.rdann(str(tmp_path / "mine"), "ecgnb"), pd.read_csv(tmp_path / "beats.csv")
+    assert marks.fs == 360 and abs(len(marks.sample) - n_beats) <= 3
+    assert marks.sample.tolist() == table["r_sample"].tolist()
+    expected = table["label"].replace("?", "Q").tolist()
+    assert marks.symbol == expected
+    silent = np.array(marks.aux_note)[table["label"].to_numpy() == "?"]
+    assert all(note.startswith("(") for note in silent)
+
+
+def test_nothing_is_written_over(tmp_path):
+    write_mitdb(tmp_path, ["r"], paced=())
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    (tmp_path / "hard.csv").hardlink_to(tmp_path / "r.dat")
+    (tmp_path / "soft.csv").symlink_to(tmp_path / "r.hea")
+    for record in ("r", "r.hea", "r.dat"):
+        for target in ("r.dat", "r.hea", "r.atr", "hard.csv", "soft.csv"):
+            done = ecgnb("classify", tmp_path / record, "-o", tmp_path / target)
+            assert_one_line_error(done, 2, f"{target} is the recording itself")
+    assert_one_line_error(ecgnb("classify", tmp_path / "r", "--annotations", tmp_path / "r.atr"), 2, "r.atr is the")
+    same = ("-o", tmp_path / "x.png", "--plot", tmp_path / "x.png")
+    assert_one_line_error(ecgnb("classify", tmp_path / "r", *same), 2, "x.png is given twice")
+    assert_one_line_error(ecgnb("classify", tmp_path / "r", "-o", tmp_path), 2, "is a folder")
+    assert_one_line_error(ecgnb("export", "cnn_lstm", tmp_path), 2, "is a folder")
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
 
 
 def test_what_is_no_ecg_is_refused_in_one_line(tmp_path):
