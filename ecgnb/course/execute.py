@@ -13,6 +13,7 @@ from typing import Any
 
 import nbformat
 import papermill
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import DeadKernelError
 
 from ecgnb.course.folders import PENDING, PENDING_NAME, named_folder, new_run_folder, taken
@@ -94,6 +95,10 @@ def _execute(lesson: Lesson, executed: Path, values: Mapping[str, Any], progress
         ) from fault
     except DeadKernelError:
         raise RunError(f"lesson {lesson.number}: its kernel died or was stopped, perhaps for want of memory") from None
+    except (RuntimeError, NoSuchKernel) as fault:
+        raise RunError(
+            f"lesson {lesson.number}: its kernel did not start: {fault}; get it with: pip install ipykernel"
+        ) from fault
 
 
 def _as_papermill_takes_it(lesson: Lesson) -> nbformat.NotebookNode:

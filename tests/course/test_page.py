@@ -89,7 +89,7 @@ def assert_nothing_acts(text):
 
 
 PIECES = st.sampled_from(
-    ["<", ">", "</", "script", "img", " src=", "'", '"', "javascript:", "http://x", " onload=", "=", "svg", "<!--", 
+    ["<", ">", "</", "script", "img", " src=", "'", '"', "javascript:", "http://x", " onload=", "=", "svg", "<!--",
      "-->", "<![CDATA[", "]]>", "&#x3c;", "\0", "/", "style", "a", " href=", "x"]
 )  # fmt: skip
 
