@@ -266,9 +266,11 @@ class OnnxClassifier:
 
     def _stored(self, file: str) -> tuple[dict[str, Any], tuple[int, int]]:
         """Return what the file says of itself, all of it checked, and how many beats before and after it looks at."""
-        stored = self.session.get_modelmeta().custom_metadata_map
         try:
-            values = {name: json.loads(value) for name, value in stored.items() if len(value) <= MAX_TEXT}
+            stored = self.session.get_modelmeta().custom_metadata_map
+            if max(map(len, stored.values()), default=0) > 2 * MAX_TEXT:
+                raise ValueError
+            values = {name: json.loads(value) for name, value in stored.items()}
             reach = values.pop("reach", [0, 0])
             check_values(file, values)
             is_pair = isinstance(reach, list) and len(reach) == 2 and all(type(one) is int for one in reach)

@@ -158,7 +158,18 @@ def usual_confidence(certainty: Certainty | None) -> float:
 def beats_to_csv(beats: pd.DataFrame, path: str | Path | None = None) -> str | None:
     """Write a table of beats as `ClassifiedRecording.to_csv` does."""
     digits = {name: 5 if name.startswith("p_") or name == "confidence" else 4 for name in beats.columns}
-    return beats.round(digits).to_csv(path, index_label="beat")
+    text = beats.select_dtypes(exclude=["number", "bool"]).columns
+    rounded = beats.round(digits).assign(**{name: beats[name].map(as_text) for name in text})
+    return rounded.rename(columns=as_text).to_csv(path, index_label="beat")
+
+
+def as_text(cell: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula: with an apostrophe before what could be one.
+
+    The "-" of an empty prediction set is none.
+    """
+    is_formula = isinstance(cell, str) and cell != "-" and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{cell}" if is_formula else cell
 
 
 def relabelled(beats: pd.DataFrame, min_confidence: float) -> pd.DataFrame:

@@ -1,20 +1,29 @@
 """Model files that somebody else wrote: whatever they hold is a `ModelError` of one line, in little time and memory."""
 
+import csv
+import errno
 import inspect
 import io
+import json
 import pickle
+import re
 import time
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 
 from ecgnb import models
-from ecgnb.classifier import Recipe, classify_recording, load_classifier
+from ecgnb.classifier import Recipe, TorchClassifier, classify_beats, classify_recording, load_classifier
+from ecgnb.classifier.onnx import OnnxClassifier, export_onnx
 from ecgnb.classifier.recipe import plain_inputs
+from ecgnb.classifier.result import beats_to_csv
+from ecgnb.classifier.trial import PATIENCE
 from ecgnb.errors import ModelError, UsageError
 from ecgnb.models.files import FORMAT, MAX_TEXT
 from ecgnb.models.registry import _MODELS
@@ -207,12 +216,13 @@ RECIPES = [
     {"fs": 10**400}, {"fs": float("inf")}, {"fs": 1.0}, {"fs": True}, {"highpass": float("nan")},
     {"highpass": 62.5}, {"highpass": "0.5"}, {"lead": "<script>alert(1)</script>"}, {"lead": "\x1b]0;x\x07"},
     {"lead": "![](http://127.0.0.1:9/x.png)"}, {"lead": "[" * 900}, {"lead": ""}, {"lead": 3}, {"scaling": "x"},
-    {"scaling": "recording"}, {"rr": "mean"}, {"reference": "recording"}, {"next_rr": 1}, {"n\x1b": 1}, {3: 4},
-    {"note": "x" * (MAX_TEXT + 1)}, {"note": "\x1b[2J"}, {"note": 10**5000}, {"temperature": 1},
+    {"scaling": "recording"}, {"rr": "mean"}, {"reference": "recording"}, {"next_rr": 1}, {"n\x1b": 1},
+    {"note": "x" * (MAX_TEXT + 1)}, {"note": "\x1b[2J"}, {"temperature": 1},
     {"temperature": 0.0, "least": "0 0 0 0 0", "min_confidence": 0.5},
     {"temperature": "1", "least": "0 0 0 0 0", "min_confidence": 0.5},
     {"temperature": 1.0, "least": "0 0 0 0", "min_confidence": 0.5},
     {"temperature": 1.0, "least": 0, "min_confidence": 0.5}, {"temperature": 1e-320, "least": "0 0 0 0 0"},
+    {3: 4, "note": 10**5000},  # which JSON has no form for
 ]  # fmt: skip
 
 
@@ -322,3 +332,263 @@ def used_or_refused(path):
         checked(fault)
     else:
         assert len(classifier.probabilities(plain_inputs(np.zeros((3, classifier.n_samples), np.float32)))) == 3
+
+
+def graph(nodes, constants, given=("n", 187), scores=("n", 5), kinds=(TensorProto.FLOAT, TensorProto.FLOAT), **values):
+    """Return an ONNX file: any layers, with the good recipe or another."""
+    beats = helper.make_tensor_value_info("beats", kinds[0], given)
+    out = [] if scores is None else [helper.make_tensor_value_info("scores", kinds[1], scores)]
+    held = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", [beats], out, held), opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    )
+    stored = VALUES | {"name": "it", "n_samples": 187, "reach": [0, 0]} | values
+    helper.set_model_props(model, {name: json.dumps(value) for name, value in stored.items()})
+    return model
+
+
+def layer(kind, given, output="scores", **attributes):
+    return helper.make_node(kind, given.split(), output.split(), **attributes)
+
+
+W = np.random.default_rng(0).standard_normal((187, 5)).astype(np.float32)
+LINEAR = layer("MatMul", "beats w")
+MIDDLE = layer("MatMul", "beats w", "middle")
+
+
+def loop(rounds):
+    body = helper.make_graph(
+        [layer("Identity", "go", "on"), layer("Identity", "x", "y")],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("y", TensorProto.FLOAT, None),
+        ],
+    )
+    return graph([MIDDLE, layer("Loop", "m c middle", body=body)], {"w": W, "m": np.int64(rounds), "c": np.array(True)})
+
+
+def filled(*shape, then="Add"):
+    """Return a file in which a constant becomes a tensor of a shape."""
+    nodes = [MIDDLE, layer("ConstantOfShape", "shape", "much"), layer("ReduceMax", "much", "one", keepdims=0)]
+    return graph([*nodes, layer(then, "middle one")], {"w": W, "shape": np.array(shape)})
+
+
+def doubled(times):
+    nodes = [layer("Concat", f"x{k} x{k}", f"x{k + 1}", axis=0) for k in range(times)]
+    nodes = [layer("Identity", "w", "x0"), *nodes, layer("ReduceMax", f"x{times}", "one", keepdims=0)]
+    return graph([MIDDLE, *nodes, layer("Add", "middle one")], {"w": W})
+
+
+def multiplied(size, times):
+    """Return a file that fits into memory and takes long: products of square matrices."""
+    nodes = [layer("ConstantOfShape", "shape", "x0")]
+    nodes += [layer("MatMul", f"x{k} x0", f"x{k + 1}") for k in range(times)]
+    nodes += [layer("ReduceMax", f"x{times}", "one", keepdims=0), MIDDLE, layer("Add", "middle one")]
+    return graph(nodes, {"w": W, "shape": np.array([size, size])})
+
+
+def by_what_a_beat_looks_like(kind):
+    """Return a file that grows with what it is given, such as by padding as much as a sample says."""
+    size = [layer("ReduceMax", "beats", "most", keepdims=0), layer("Cast", "most", "whole", to=TensorProto.INT64)]
+    size += [layer("Reshape", "whole to", "size")]
+    grown = layer(kind, "size", "much") if kind == "ConstantOfShape" else layer(kind, "zero size", "much")
+    end = [layer("ReduceMax", "much", "one", keepdims=0), MIDDLE, layer("Add", "middle one")]
+    return graph([*size, grown, *end], {"w": W, "to": np.array([1]), "zero": np.zeros(1, np.float32)})
+
+
+def by_the_number_of_beats():
+    """Return a file that grows for 100 beats alone, which no trial would find."""
+    nodes = [layer("Shape", "beats", "all"), layer("Mod", "all hundred", "rest"), layer("Sub", "much rest", "size")]
+    nodes += [layer("ConstantOfShape", "size", "zeros"), layer("ReduceMax", "zeros", "one", keepdims=0)]
+    constants = {"w": W, "hundred": np.array([100, 188]), "much": np.array([10**6, 1])}
+    return graph([*nodes, MIDDLE, layer("Add", "middle one")], constants)
+
+
+def elsewhere():
+    model = graph([LINEAR], {"w": W})
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    return model
+
+
+def of_functions():
+    model = graph([LINEAR], {"w": W})
+    body = [helper.make_node("Identity", ["x"], ["y"])]
+    model.functions.append(helper.make_function("", "MatMul", ["x", "w"], ["y"], body, [helper.make_opsetid("", 17)]))
+    return model
+
+
+TWICE = [layer("Concat", "beats beats", "two", axis=0), layer("MatMul", "two w")]
+BEYOND = [MIDDLE, layer("Gather", "w far", "one", axis=0), layer("Add", "middle one")]
+AS_TEXT = [MIDDLE, layer("Cast", "middle", to=TensorProto.STRING)]
+AS_FLOAT = [layer("Cast", "beats", "x", to=TensorProto.FLOAT), layer("MatMul", "x w")]
+ONE_NUMBER = [layer("ReduceMax", "beats", keepdims=0)]
+SQUARE_ROOT = [MIDDLE, layer("Sqrt", "middle")]
+GRAPHS = {
+    "loop": (lambda: loop(2**62), "it computes Loop"),
+    "400 GB": (lambda: filled(10**11), "it needs more than 1 GB"),
+    "6.4 GB": (lambda: filled(40_000, 40_000), "it needs more than 1 GB"),
+    "doubled 40 times": (lambda: doubled(40), "it needs more than 1 GB"),
+    "padded by a sample": (lambda: by_what_a_beat_looks_like("Pad"), "depends on what a beat looks like"),
+    "filled by a sample": (lambda: by_what_a_beat_looks_like("ConstantOfShape"), "depends on what a beat looks like"),
+    "spread by a sample": (lambda: by_what_a_beat_looks_like("Expand"), "depends on what a beat looks like"),
+    "a number of beats": (by_the_number_of_beats, "computes with the number of beats"),
+    "batch of 3": (lambda: graph([LINEAR], {"w": W}, (3, 187), (3, 5)), "expected any number of beats"),
+    "int64": (lambda: graph(AS_FLOAT, {"w": W}, kinds=(TensorProto.INT64, 1)), r"takes tensor\(int64\)"),
+    "text": (lambda: graph(AS_TEXT, {"w": W}, kinds=(1, TensorProto.STRING)), r"gives tensor\(string\)"),
+    "twice": (lambda: graph(TWICE, {"w": W}, scores=("m", 5)), r"scores of shape \(2, 5\) for 1 beats"),
+    "beyond": (lambda: graph(BEYOND, {"w": W, "far": np.array(10**6)}), ""),
+    "scalar": (lambda: graph(ONE_NUMBER, {}, scores=()), "expected any number of beats"),
+    "no output": (lambda: graph([LINEAR], {"w": W}, scores=None), "expected one input, one output"),
+    "no layer": (lambda: graph([], {}), ""),
+    "no numbers": (lambda: graph(SQUARE_ROOT, {"w": W}), "no numbers"),
+    "by chance": (lambda: graph([layer("RandomNormal", "", shape=[10**5, 10**5])], {}), "computes RandomNormal"),
+    "weights elsewhere": (elsewhere, "lie in another file"),
+    "functions": (of_functions, "neither functions"),
+    "no rows": (lambda: graph([LINEAR], {"w": W}, (), ("n", 5)), ""),
+    "without end": (lambda: graph([layer("MatMul", "scores w")], {"w": W}), ""),
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_graphs(tmp_path, name):
+    make, message = GRAPHS[name]
+    (tmp_path / "m.onnx").write_bytes(make().SerializeToString())
+    begun = time.monotonic()
+    said = fault_in(tmp_path / "m.onnx")
+    assert said.startswith("m.onnx is no ONNX network that can be used: ") and re.search(message, said), said
+    assert time.monotonic() - begun < PATIENCE
+
+
+@pytest.mark.slow
+def test_a_graph_that_takes_long(tmp_path):
+    (tmp_path / "m.onnx").write_bytes(multiplied(6_000, 2_000).SerializeToString())
+    begun = time.monotonic()
+    assert "it needs more than" in fault_in(tmp_path / "m.onnx")
+    assert time.monotonic() - begun < PATIENCE
+
+
+def test_the_good_graph_is_good(tmp_path):
+    for content in (graph([LINEAR], {"w": W}), filled(1_000)):
+        (tmp_path / "m.onnx").write_bytes(content.SerializeToString())
+        classifier = load_classifier(tmp_path / "m.onnx")
+        beats = np.random.default_rng(1).standard_normal((700, 187)).astype(np.float32)
+        np.testing.assert_allclose(classifier.all_scores(plain_inputs(beats)), beats @ W, atol=1e-4)
+
+
+def test_a_graph_that_fails_later(tmp_path):
+    """What no trial found is an error of one line all the same."""
+    whole = layer("Cast", "most", "place", to=TensorProto.INT64)
+    nodes = [layer("ReduceMax", "beats", "most", keepdims=0), whole, layer("Gather", "w place", "row", axis=0)]
+    (tmp_path / "m.onnx").write_bytes(graph([*nodes, MIDDLE, layer("Add", "middle row")], {"w": W}).SerializeToString())
+    classifier = load_classifier(tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match="the ONNX network it failed: ") as caught:
+        classifier.probabilities(plain_inputs(np.full((3, 187), 1e6, np.float32)))
+    checked(caught.value)
+
+
+ONNX_VALUES = [
+    {"n_samples": "187"}, {"n_samples": 187.0}, {"n_samples": 10**9}, {"n_samples": None}, {"name": 3},
+    {"name": "\x1b"}, {"reach": [0]}, {"reach": "00"}, {"reach": [-1, 0]}, {"reach": [10**6, 0]}, {"reach": 7},
+    {"reach": [5000, 0]}, {"reach": [1.5, 0]}, {"classes": ["N", "S", "V", "F", "Q"]}, {"classes": {"N": 1}},
+    {"before": [75]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", [*RECIPES[:-1], *ONNX_VALUES], ids=lambda odd: str(list(odd))[:40])
+def test_what_an_onnx_file_says_of_itself(tmp_path, odd):
+    (tmp_path / "m.onnx").write_bytes(graph([LINEAR], {"w": W}, **odd).SerializeToString())
+    with pytest.raises(ModelError) as caught:
+        OnnxClassifier(tmp_path / "m.onnx", foreign=False)
+    checked(caught.value)
+
+
+@pytest.mark.parametrize("raw", ["[" * 900, "[" * 50_000, '{"a":' * 190, "1" * 990, "x", "", '"\\u001b[2J"', "NaN"])
+@pytest.mark.parametrize("key", ["lead", "fs", "classes", "reach", "n_samples"])
+def test_raw_text_in_an_onnx_file(tmp_path, key, raw):
+    model = graph([LINEAR], {"w": W})
+    next(entry for entry in model.metadata_props if entry.key == key).value = raw
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError) as caught:
+        OnnxClassifier(tmp_path / "m.onnx", foreign=False)
+    checked(caught.value)
+
+
+def test_classes_and_scores_are_as_many(tmp_path):
+    for classes in CLASSES:
+        (tmp_path / "m.onnx").write_bytes(graph([LINEAR], {"w": W}, classes=classes).SerializeToString())
+        with pytest.raises(ModelError) as caught:
+            OnnxClassifier(tmp_path / "m.onnx", foreign=False)
+        checked(caught.value)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_any_bytes_of_an_onnx_file(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "fuzzed.onnx"
+    whole = bytearray(graph([LINEAR], {"w": W}).SerializeToString())
+    for place in data.draw(st.lists(st.integers(0, 300) | st.integers(3_700, len(whole) - 1), min_size=1, max_size=5)):
+        whole[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(bytes(whole))
+    used_or_refused(path)
+
+
+def test_cells_that_a_spreadsheet_would_compute(tmp_path, content):
+    """A classifier made by hand may name its classes as it likes; the table is text all the same."""
+    torch.save(content, tmp_path / "m.pth")
+    classes = ["=1+2", "@SUM(1)", "+4", "-3", "\tx"]
+    classifier = replace(load_classifier(tmp_path / "m.pth"), classes=classes)
+    beats = np.random.default_rng(0).standard_normal((30, 187)).cumsum(axis=1)
+    table = classify_beats(beats, classifier=classifier, min_confidence=0.0)
+    cells = list(csv.reader(io.StringIO(beats_to_csv(table))))
+    assert {row[1].lstrip("'") for row in cells[1:]} <= set(classes)
+    assert not [cell for row in cells for cell in row if re.match(r"[=@+\t\r]|-(?!\d|$)", cell)]
+    assert table["label"].isin(classes).all(), "the table itself is as it was"
+
+
+def test_export_writes_whole_and_never_over_its_model(tmp_path, content):
+    torch.save(content, tmp_path / "m.pth")
+    before = (tmp_path / "m.pth").read_bytes()
+    classifier = load_classifier(tmp_path / "m.pth")
+    (tmp_path / "link.onnx").symlink_to("m.pth")
+    (tmp_path / "hard.onnx").hardlink_to(tmp_path / "m.pth")
+    for target in ("m.pth", "link.onnx", "hard.onnx"):
+        with pytest.raises(UsageError, match="is the model itself; give another name"):
+            export_onnx(classifier, tmp_path / target)
+    assert (tmp_path / "m.pth").read_bytes() == before
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match="is a folder; expected the name of a file"):
+        export_onnx(classifier, tmp_path / "folder")
+    assert not list((tmp_path / "folder").iterdir())
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path, content, monkeypatch):
+    torch.save(content, tmp_path / "m.pth")
+    (tmp_path / "old.onnx").write_text("old")
+
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ecgnb.classifier.onnx.onnx.save", full)
+    with pytest.raises(UsageError, match=r"old\.onnx cannot be written: No space left on device"):
+        export_onnx(load_classifier(tmp_path / "m.pth"), tmp_path / "old.onnx")
+    assert (tmp_path / "old.onnx").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.pth", "old.onnx"]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["lite_ecgnet", "deep_ecgnet"])
+def test_networks_that_onnx_does_not_know(tmp_path, name):
+    network = models.create(name, n_samples=256).eval()
+    with pytest.raises(ModelError, match="cannot be written as ONNX") as caught:
+        export_onnx(TorchClassifier("it", network, None, list("NSVFQ"), 256), tmp_path / "m.onnx")
+    checked(caught.value)
+    assert not list(tmp_path.iterdir())
