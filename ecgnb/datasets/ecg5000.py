@@ -129,7 +129,7 @@ def read_arff(path: str | Path) -> pd.DataFrame:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as fault:
         raise DataError(f"{path} cannot be read: {fault.strerror}; expected an ARFF file") from None
     except UnicodeDecodeError as fault:
@@ -206,7 +206,7 @@ def _explain(fault: arff.ArffException, text: str) -> str:
 
 def _line_of_row(path: Path, row: int) -> int:
     """Return the line of the file that holds a row of the data block."""
-    header, body = _divide(path, path.read_text(encoding="utf-8"))
+    header, body = _divide(path, path.read_text(encoding="utf-8-sig"))
     rows = [line.strip() for line in body.splitlines()]
     lines = [number for number, line in enumerate(rows) if line and not line.startswith("%")]
     return header.count("\n") + 1 + lines[row]

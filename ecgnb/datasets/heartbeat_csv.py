@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ def load_heartbeat_csv(path: str | Path) -> Beats:
     if first.count(",") != N_SAMPLES:
         raise DataError(f"{path} has {first.count(',') + 1} columns; {expected}")
     try:
-        table = pd.read_csv(path, header=None, dtype=np.float32, skip_blank_lines=False, compression=None).to_numpy()
+        table = _numbers(path, skip_blank_lines=False)
     except ValueError:
         raise DataError(f"{path}{_first_fault(path)}; {expected}") from None
     while len(table) and np.isnan(table[-1]).all():  # a blank line at the end
@@ -116,10 +116,10 @@ def read_beats(path: str | Path, n_samples: int = N_SAMPLES) -> BeatTable:
     if table.n_columns > n_samples + 2:
         raise DataError(f"{path.name} has {table.n_columns:,} columns; {expected}")
     try:
-        rows = pd.read_csv(
-            path, header=None, sep=table.separator, decimal=table.decimal, skiprows=table.n_above, dtype=np.float32,
-            compression=None, encoding="utf-8-sig", encoding_errors="replace",
-        ).to_numpy()  # fmt: skip
+        rows = _numbers(
+            path, sep=table.separator, decimal=table.decimal, skiprows=table.n_above, encoding="utf-8-sig",
+            encoding_errors="replace",
+        )  # fmt: skip
     except ValueError:
         raise DataError(f"{path.name} is not a table of numbers with as many in each row; {expected}") from None
     while rows.shape[1] > n_samples and np.isnan(rows[:, -1]).all():  # a separator at the end of each line
@@ -196,6 +196,11 @@ def _checked_text(path: Path, shown: str, n_values: int, expected: str) -> str:
     if number > MOST_BEATS:
         raise DataError(f"{shown} has {number:,} lines; expected at most {MOST_BEATS:,}: cut it into parts")
     return first
+
+
+def _numbers(path: Path, **how: Any) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what single precision does not hold is infinite, which is refused with its line
+        return pd.read_csv(path, header=None, dtype=np.float32, compression=None, **how).to_numpy()
 
 
 def _check_finite(rows: NDArray[np.float32], shown: str, first: int, expected: str) -> None:

@@ -223,3 +223,13 @@ def test_synthetic_pair(synthetic_beats, tmp_path):
         write_ecg5000(folder, seed)
     one, same, other = [(tmp_path / name / "ECG5000_TEST.arff").read_bytes() for name in "abc"]
     assert one == same != other
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file(pair, lines, tmp_path):
+    """Editors under Windows put one before the first letter."""
+    (tmp_path / "bom.arff").write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+    assert (read_beats(tmp_path / "bom.arff").signal == read_beats(pair / "ECG5000_TRAIN.arff").signal).all()
+    spoiled_row = lines[DATA + 2].replace(lines[DATA + 2].split(",")[4], "nan", 1)
+    (tmp_path / "bom.arff").write_text("\n".join([*lines[: DATA + 2], spoiled_row]) + "\n", encoding="utf-8-sig")
+    with pytest.raises(DataError, match=f"line {DATA + 3}: "):
+        read_beats(tmp_path / "bom.arff")

@@ -426,6 +426,6 @@ def test_unknown_data_set():
 
 @pytest.mark.parametrize(("name", "n_files"), [("ecg5000", 2), ("mitdb", 146), ("svdb", 235), ("nstdb", 6)])
 def test_registries(name, n_files):
-    registry = DATASETS[name].sha256
+    registry = DATASETS[name].known
     assert len(registry) == n_files
-    assert all(len(digest) == 64 for digest in registry.values())
+    assert all(len(file.sha256) == 64 and file.n_bytes > 0 for file in registry.values())

@@ -83,6 +83,7 @@ def cell(value, column):
         (cell("0.5", 187), "line 4: class 0.5; expected"),
         (cell("many", 5), "line 4: value 6 is 'many', not a number"),
         (cell("nan", 5), "line 4: value 6 is missing or not finite"),
+        (cell("1e300", 5), "line 4: value 6 is missing or not finite"),
         (cell("", 5), "line 4: value 6 is missing or not finite"),
         (lambda table: [], "has 1 columns; expected 187"),
     ],

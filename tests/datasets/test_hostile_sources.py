@@ -171,7 +171,7 @@ def test_the_next_source_is_tried(tiny, publisher, mirror, answer):
         ("206 unasked", "answers HTTP 206 with a range that was not asked for"),
         ("body without end", "sends more than the 1,048,576 bytes that it may have"),
         ("header that drips", "gives no answer in"),
-        ("redirect to odd bytes", "it answers what cannot be used"),
+        ("redirect to odd bytes", "address or answer cannot be used"),
     ],
 )
 def test_what_is_said_of_it(tiny, publisher, data_dir, mirror, answer, message):

@@ -20,11 +20,11 @@ CONNECT_SECONDS = 5.0
 
 READ_SECONDS = 15.0  # silence after which a connection counts as cut
 
-ANSWER_SECONDS = 30.0  # until the last line of an answer's header, redirects included
+ANSWER_SECONDS = 20.0  # until the last line of an answer's header, redirects included
 
-SLOW_SECONDS = 30.0  # a window in which ...
+SLOW_SECONDS = 20.0  # a window in which ...
 
-SLOW_BYTES = 300_000  # ... fewer bytes than this means that waiting is no use
+SLOW_BYTES = 200_000  # ... fewer bytes than this means that waiting is no use
 
 ATTEMPTS = 4
 
@@ -108,12 +108,13 @@ def _one_attempt(url: str, part: Path, most: int, progress: bool) -> None:
             tqdm(total=total, initial=size, unit="B", unit_scale=True, desc=part.stem, disable=not progress) as bar,
         ):
             for block in arriving:
-                size += len(block)  # type: ignore[arg-type]
+                assert isinstance(block, bytes)
+                size += len(block)
                 if size > most:
                     part.unlink()
                     raise DataError(f"{source} sends more than the {most:,} bytes that it may have")
-                stream.write(block)  # type: ignore[arg-type]
-                bar.update(len(block))  # type: ignore[arg-type]
+                stream.write(block)
+                bar.update(len(block))
     return None
 
 
@@ -212,4 +213,4 @@ def _plain(fault: Exception) -> str:
         return "it redirects without end"
     if isinstance(fault, requests.ConnectionError):
         return "the server cannot be reached"
-    return f"it answers what cannot be used ({type(fault).__name__})"
+    return f"address or answer cannot be used ({type(fault).__name__})"

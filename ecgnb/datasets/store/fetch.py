@@ -175,7 +175,8 @@ def fetch(name: str, *, progress: bool = False) -> Path:
 def _left_over(dataset: Dataset, folder: Path) -> list[Path]:
     """Return what fetches that were killed left: files half-written, downloads half-done."""
     hidden = {f".{name}" for name in dataset.known}
-    return [path for path in folder.iterdir() if path.suffix == ".part" or path.stem in hidden]
+    left = (path for path in folder.iterdir() if path.suffix == ".part" or path.stem in hidden)
+    return [path for path in left if not path.is_dir()]
 
 
 def _clean(dataset: Dataset, folder: Path, but: str = "") -> None:
