@@ -66,17 +66,17 @@ $(VENV)/.made:
 
 $(VENV)/.notebooks: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "installing the course into $(VENV) (a few minutes the first time)"
-	$(INSTALL) -e '.[notebooks,export,sweep]'
+	$(INSTALL) -e '.[notebooks,export,edf,sweep]'
 	@touch $@
 
 $(VENV)/.app: $(VENV)/.notebooks
-	$(INSTALL) -e '.[notebooks,export,sweep,app]'
+	$(INSTALL) -e '.[notebooks,export,edf,sweep,app]'
 	@touch $@
 
 $(VENV)/.book: $(VENV)/.app
-	$(INSTALL) -e '.[notebooks,export,sweep,app,book]'
+	$(INSTALL) -e '.[notebooks,export,edf,sweep,app,book]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.book
-	$(INSTALL) -e '.[notebooks,export,sweep,app,book,test]'
+	$(INSTALL) -e '.[notebooks,export,edf,sweep,app,book,test]'
 	@touch $@

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
-from IPython import get_ipython
 from platformdirs import user_cache_path
 
 HEADLESS = "ECGNB_HEADLESS"  # set where nobody sits at the notebook
@@ -13,6 +13,10 @@ HEADLESS = "ECGNB_HEADLESS"  # set where nobody sits at the notebook
 
 def is_interactive() -> bool:
     """Say whether a person sits at the notebook; a headless run (papermill, CI) sets ``$ECGNB_HEADLESS``."""
+    if "IPython" not in sys.modules:  # it takes a while to import, and where it was not there is no notebook
+        return False
+    from IPython import get_ipython
+
     return get_ipython() is not None and not os.environ.get(HEADLESS)
 
 

@@ -1167,9 +1167,10 @@ show_text(
 # *Starts from: The data; Baselines first; The model; From peaks to labels.*
 #
 # Put the path of your recording into `recording` above, its sampling rate into `fs` if the file does not say it, and run
-# the notebook again. A table may have commas, semicolons or tabs, one column or several, a header or none. A column of
-# time gives the rate, and so does a line such as `Sample Rate,512 hertz` (watches write it). WFDB records and NumPy arrays
-# are read too.
+# the notebook again. A table may have commas, semicolons or tabs, one column or several, a header or none. The ECG is
+# the column that is named as one, or the only one that could be it by what it does. A column of
+# time gives the rate, and so does a line such as `Sample Rate,512 hertz` (watches write it). WFDB records, EDF and NumPy
+# arrays are read too.
 #
 # Where no file is given, we write one ourselves, to see the way there and back.
 

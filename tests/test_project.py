@@ -22,7 +22,7 @@ def bounds(requirements):
 def test_environment_yml_has_the_bounds_of_pyproject():
     extras = PROJECT["optional-dependencies"]
     wanted = PROJECT["dependencies"] + [
-        text for name in ("notebooks", "export", "sweep", "app") for text in extras[name]
+        text for name in ("notebooks", "export", "edf", "sweep", "app") for text in extras[name]
     ]
     wanted = [re.sub(r"^[a-z-]+", lambda name: CONDA_NAMES.get(name.group(), name.group()), text) for text in wanted]
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]

@@ -1,6 +1,7 @@
 """What is in a signal before any network reads it: R peaks, faults; and the simplest detectors of anomalies."""
 
-from ecgnb.detection.baselines import BASELINES, isolation_forest, mean_beat, nearest_neighbour, one_class_svm, pca
+from typing import TYPE_CHECKING, Any
+
 from ecgnb.detection.gate import ECG, JUDGES, EcgGate, judge, learned_gate, looks_like_ecg, smoothed
 from ecgnb.detection.indices import INDICES, STRETCH_SECONDS, quality_indices
 from ecgnb.detection.quality import CLIPPED_SECONDS, FLAT_SECONDS, UPSIDE_DOWN, find_faults, share_pointing_up
@@ -16,6 +17,9 @@ from ecgnb.detection.r_peaks import (
     slope_stages,
 )
 from ecgnb.detection.rhythm import IRREGULAR, irregular_stretches, irregularity, sample_entropy_coefficient
+
+if TYPE_CHECKING:
+    from ecgnb.detection.baselines import BASELINES, isolation_forest, mean_beat, nearest_neighbour, one_class_svm, pca
 
 __all__ = [
     "BASELINES",
@@ -53,3 +57,12 @@ __all__ = [
     "slope_stages",
     "smoothed",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the simplest detectors when somebody asks for one: scikit-learn takes a while to import."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ecgnb.detection import baselines
+
+    return getattr(baselines, name)

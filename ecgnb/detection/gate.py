@@ -13,8 +13,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from ecgnb.datasets.windows import fill_gaps
 from ecgnb.detection.indices import INDICES, STRETCH_SECONDS, quality_indices
@@ -78,6 +76,9 @@ class EcgGate:
         strength : float
             Of the data against the penalty on large weights.
         """
+        from sklearn.linear_model import LogisticRegression  # only here: it takes a while to import
+        from sklearn.preprocessing import StandardScaler
+
         values, kinds = indices[list(INDICES)].to_numpy(dtype=np.float64), np.asarray(kind)
         known = np.isfinite(values).all(axis=1)
         values, is_ecg = values[known], kinds[known] == ECG
