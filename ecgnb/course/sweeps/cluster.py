@@ -27,6 +27,7 @@ from ecgnb.course.sweeps.plan import Sweep, claim, refuse_others
 from ecgnb.course.sweeps.table import plot, table
 from ecgnb.course.sweeps.worker import in_words, run_job
 from ecgnb.errors import RunError
+from ecgnb.files import written_whole
 
 RETRIES = 1  # of a job that failed; one whose worker died is begun again up to three times
 
@@ -218,11 +219,14 @@ def write_results(sweep: Sweep, folder: Path) -> int:
     if not done:
         return 0
     found = table(done, folder)
-    found.to_csv(folder / "results.csv", index=False)
-    found.to_parquet(folder / "results.parquet", index=False)
+    with written_whole(folder / "results.csv") as new:
+        found.to_csv(new, index=False)
+    with written_whole(folder / "results.parquet") as new:
+        found.to_parquet(new, index=False)
     measured = [name.removeprefix("metrics.") for name in map(str, found) if name.startswith("metrics.")]
     if measured:
         figure = plot(found, sweep.swept, sweep.metric if sweep.metric in measured else measured[0])
-        figure.savefig(folder / "results.png")
+        with written_whole(folder / "results.png") as new:
+            figure.savefig(new)
         plt.close(figure)
     return int((found["source"] == "synthetic").sum())
