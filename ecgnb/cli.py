@@ -176,7 +176,6 @@ def results(
     """Collect the finished runs of a folder into one table."""
     from ecgnb.course.sweeps.plan import MAIN
     from ecgnb.course.sweeps.table import collect
-    from ecgnb.files import written_whole
 
     if output is not None and output.suffix not in (".csv", ".parquet"):
         raise UsageError(f"{output.name} is no table; expected a name that ends in .csv or .parquet")
