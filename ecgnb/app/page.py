@@ -83,7 +83,7 @@ def choose_sample() -> tuple[tuple[Any, ...], Callable[[], Recording]]:
 
 def choose_recording() -> tuple[tuple[Any, ...], Callable[[], Recording]] | None:
     """Let the visitor upload a recording; return what tells it from others, and how to read it."""
-    label = "One file (.csv, .txt, .tsv, .npy), or the .hea and the .dat of a WFDB record"
+    label = "One file (a table of text, EDF, BDF, .npy, a .zip of one), or the .hea and the .dat of a WFDB record"
     uploads = upload_field(label, sources.RECORDING, "recording_files", accept_multiple_files=True)
     left, right = st.columns(2)
     fs = left.number_input("Sampling rate (Hz)", value=None, key="fs", placeholder="as the file says",
@@ -111,7 +111,7 @@ def show_recording(recording: Recording, found: ClassifiedRecording, least: floa
                       help=None if rate is None else f"over ten beats {summary['lowest_heart_rate_bpm']:.0f} to "
                                                      f"{summary['highest_heart_rate_bpm']:.0f}")  # fmt: skip
     columns[3].metric("Not classified", "–" if not summary["beats"] else f"{summary['not_classified']:.1%}")
-    for warning in found.warnings():
+    for warning in (*recording.notes, *found.warnings()):
         st.warning(plain(warning))
     if not summary["beats"]:
         return
@@ -123,6 +123,7 @@ def show_recording(recording: Recording, found: ClassifiedRecording, least: floa
     lead = recording.lead if recording.lead.lower().startswith("lead") else recording.lead and f"lead {recording.lead}"
     parts = (recording.name, lead, f"{found.fs:g} Hz", "upside down" if flip else "")
     st.subheader(" · ".join(plain(part) for part in parts if part), anchor=False)
+    st.caption(plain(recording.read))
     signal = -recording.signal if flip else recording.signal
     shown = charts.strip(signal, found.fs, found.beats, start=start, seconds=width, picked=picked, unit=recording.unit)
     st.plotly_chart(shown, key="strip", on_select=take_click, selection_mode="points", theme=None)
@@ -288,10 +289,17 @@ def main() -> None:
         recording_page(kind, classifier, model_key, least)
 
 
+def _in_the_page(fault: str) -> str:
+    """Name the fields of the page where an error names options of the command line."""
+    for option in ("the rate (--fs, fs=)", "fs (--fs)"):
+        fault = fault.replace(option, "the rate in its field")
+    return fault.replace("--lead (lead=)", "the field 'Lead or column'")
+
+
 def fault_line(fault: Exception) -> str:
     """Return one plain line on what went wrong, and what to do; what nobody foresaw is noted in the log, too."""
     if isinstance(fault, EcgnbError):
-        return plain(fault)
+        return plain(_in_the_page(str(fault)))
     if isinstance(fault, OSError):  # a disk that fills
         return f"A file could not be read or written: {plain(fault.strerror or type(fault).__name__)}."
     if isinstance(fault, MemoryError):

@@ -81,7 +81,8 @@ def run(port: int) -> None:
     from streamlit.starlette import App
 
     app = App(HERE / "page.py", middleware=[Middleware(Guard, port=port)])
-    app.run(config=SETTINGS | {"server.port": port, "browser.serverPort": port})
+    with contextlib.suppress(KeyboardInterrupt):  # which comes again once all is closed
+        app.run(config=SETTINGS | {"server.port": port, "browser.serverPort": port})
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from ecgnb.datasets.mitbih import DS2
 from ecgnb.datasets.own.recording import Recording, read_recording
 from ecgnb.datasets.wfdb import read_record
 from ecgnb.datasets.windows import cut_beats
+from ecgnb.detection.gate import looks_like_ecg
 from ecgnb.errors import DataError, EcgnbError, ModelError
 from ecgnb.paths import data_dir
 
@@ -32,7 +33,7 @@ SYNTHETIC_BEATS = 12
 
 MAX_UPLOAD = 450 * 2**20  # bytes; from 512 MB on the page says 1 GB
 
-RECORDING = ("csv", "txt", "tsv", "npy", "hea", "dat", "atr")
+RECORDING = ("csv", "txt", "tsv", "npy", "edf", "bdf", "zip", "hea", "dat", "mat", "atr")
 BEATS = ("csv", "txt", "tsv")
 MODEL = ("pth",)
 
@@ -98,22 +99,25 @@ def _file_name(upload: Upload, stem: str | None = None) -> str:
 
 
 def uploaded_recording(uploads: Sequence[Upload], fs: float | None, lead: str | None) -> Recording:
-    """Read one recording out of one file, or out of the two of a WFDB record; marks beside those are passed over."""
+    """Read one recording out of one file, or out of the two of a WFDB record; marks beside those are passed over.
+
+    Where neither names nor what columns do tell which is the ECG, the gate is asked.
+    """
     check_endings(uploads, RECORDING)
     files = [upload for upload in uploads if ending(upload) != MARKS]
     if not files:
         raise DataError(f"{_name(uploads[0])} holds marks and no signal; expected the .hea and the .dat beside it, too")
     if len(files) == 1:
         with stored(files) as paths:
-            return read_recording(paths[0], fs=fs, lead=lead)
-    files.sort(key=ending)
-    if [ending(file) for file in files] != ["dat", "hea"]:
-        raise DataError(f"{len(files)} files; expected one, or the .hea and the .dat of one WFDB record")
+            return read_recording(paths[0], fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
+    files.sort(key=lambda file: ending(file) != "hea")
+    if [ending(file) for file in files] not in (["hea", "dat"], ["hea", "mat"]):
+        raise DataError(f"{len(files)} files; expected one, or the .hea and the .dat of one WFDB record, or a .zip")
     with stored(files, wfdb_name(*files)) as paths:
-        return read_recording(paths[1], fs=fs, lead=lead)
+        return read_recording(paths[0], fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
 
 
-def wfdb_name(signals: Upload, header: Upload) -> str:
+def wfdb_name(header: Upload, signals: Upload) -> str:
     """Return the record's name that two files share, whatever a second download or an old disk made of it.
 
     ``100 (1).hea`` and ``100.dat`` are of one record, as are ``REC.HEA`` and ``REC.DAT`` whose header says ``rec.dat``.
@@ -124,7 +128,8 @@ def wfdb_name(signals: Upload, header: Upload) -> str:
         raise DataError(f"{_name(header)} and {_name(signals)} are of two records; expected two files of one name")
     lines = [line for line in bytes(header.getbuffer()[:10_000]).splitlines() if not line.startswith(b"#")]
     words = lines[1].split() if len(lines) > 1 else []
-    said = words[0].decode("utf-8", errors="replace").removesuffix(".dat") if words else ""
+    said = words[0].decode("utf-8", errors="replace") if words else ""
+    said = re.sub(r"\.(dat|mat)$", "", said, flags=re.IGNORECASE)
     if said.casefold() in shared | {stem.casefold() for stem in whole}:
         return said
     return _COPY.sub("", Path(_name(header)).stem)

@@ -98,7 +98,7 @@ def test_text_of_a_file_fetches_nothing_and_links_nowhere(page, tmp_path):
     assert image in page.get_by_test_id("stAlert").last.inner_text().replace(WORD_JOINER, "")
     page.get_by_text("A sample", exact=True).click()
     page.get_by_text("The whole recording").wait_for()
-    name = f"{image} [a](http://evil.example) http://evil.example/a www.evil.example me@evil.example <img src=x> "
+    name = f"MLII {image} [a](http://evil.example) http://evil.example/a www.evil.example me@evil.example <img src=x> "
     name += ":material/home: :streamlit: :smile: :red[x] $x^2$ `code` ~~x~~"
     record = load_records(["208"], data="synthetic")[0]
     seconds = np.arange(len(record.signal)) / record.fs

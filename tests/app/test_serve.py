@@ -68,7 +68,9 @@ class Server:
         }
         with (folder / "log").open("w") as log:
             arguments = [ECGNB, "app", "--port", str(self.port)]
-            self.process = subprocess.Popen(arguments, stdout=log, stderr=log, cwd=folder, env=environment)
+            self.process = subprocess.Popen(
+                arguments, stdout=log, stderr=log, cwd=folder, env=environment, start_new_session=True
+            )
         for _ in range(240):
             if self.answers():
                 break
@@ -105,8 +107,9 @@ class Server:
         headers |= {"Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ=="} | ({} if origin is None else {"Origin": origin})
         return self.get("/_stcore/stream", host, **headers)[0]
 
-    def stop(self, number):
-        self.process.send_signal(number)
+    def stop(self, number, whole_group=False):
+        """Send a signal as a process does, or to all processes as a terminal does; return the exit code."""
+        (os.killpg if whole_group else os.kill)(self.process.pid, number)
         return self.process.wait(20)
 
 
@@ -168,8 +171,10 @@ def test_a_planted_folder_changes_nothing(server):
         socket.create_connection(("127.0.0.2", server.port), timeout=5)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_and_leaves_nothing_running(tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "whole_group"), [(signal.SIGTERM, False), (signal.SIGINT, False), (signal.SIGINT, True)]
+)
+def test_it_ends_and_leaves_nothing_running(tmp_path, number, whole_group):
     server = Server(tmp_path)
     with socket.create_connection(("127.0.0.1", server.port)) as visitor:
         here = f"localhost:{server.port}"
@@ -177,7 +182,7 @@ def test_it_ends_and_leaves_nothing_running(tmp_path, number):
         lines += ["Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
         visitor.sendall("\r\n".join([*lines, "", ""]).encode())
         assert b" 101 " in visitor.recv(100), "a page is open"
-        assert server.stop(number) == 0
+        assert server.stop(number, whole_group) == 0
     assert not server.answers() and "Traceback" not in server.log()
 
 
