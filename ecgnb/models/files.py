@@ -56,6 +56,7 @@ def save(model: nn.Module, path: str | Path, **extra: Any) -> None:
     extra = {name: _plain(name, value) for name, value in extra.items()}
     try:
         check_values("the model", options | extra)
+        _check_samples("the model", options)
     except ModelError as fault:
         raise UsageError(str(fault)) from None
     content = {"format": FORMAT, "name": config["name"], "options": options, "extra": extra}
@@ -193,9 +194,7 @@ def _check_pickle(name: str, pickled: bytes) -> None:
 def _built(name: str, kind: str, options: dict[str, Any], weights: Any) -> nn.Module:
     """Return the model with its weights, or raise `ModelError` before anything larger than the file is made."""
     fault = f"{name}: its weights do not fit {shown(kind, 60)}"
-    n_samples = options.get("n_samples", 0)
-    if not isinstance(n_samples, int) or n_samples > MAX_SAMPLES:
-        raise ModelError(f"{name} reads beats of {n_samples!r} samples; expected a number up to {MAX_SAMPLES:,}")
+    _check_samples(name, options)
     if not isinstance(weights, dict) or not all(type(part) is torch.Tensor for part in weights.values()):
         raise ModelError(f"{fault}: expected a tensor for each name")
     try:
@@ -212,6 +211,13 @@ def _built(name: str, kind: str, options: dict[str, Any], weights: Any) -> nn.Mo
         return model.eval()
     except RuntimeError as cause:
         raise ModelError(f"{fault}: {shown(str(cause).strip().splitlines()[-1:])}") from None
+
+
+def _check_samples(name: str, options: Mapping[str, Any]) -> None:
+    n_samples = options.get("n_samples", 0)
+    if not isinstance(n_samples, int) or n_samples > MAX_SAMPLES:
+        given = shown(repr(n_samples), 60)
+        raise ModelError(f"{name} reads beats of {given} samples; expected a whole number up to {MAX_SAMPLES:,}")
 
 
 def _shapes(weights: Mapping[str, torch.Tensor]) -> dict[Any, Any]:

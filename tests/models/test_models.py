@@ -326,6 +326,31 @@ def test_weights_that_do_not_fit(tmp_path):
         models.load(path)
 
 
+def test_what_load_would_refuse_is_not_saved(tmp_path):
+    model = models.create("micro_ecgnet", n_samples=140)
+    models.save(model, tmp_path / "model.pth", note="an old file")
+    before = (tmp_path / "model.pth").read_bytes()
+    odd = ({"note": "x" * 2_000}, {"note": "\x1b[2J"}, {"note": 10**40}, {"a note": 1}, {"n" * 99: 1})
+    for extra in odd:
+        with pytest.raises(UsageError, match=r"the model (holds|keeps) a "):
+            models.save(model, tmp_path / "model.pth", **extra)
+    with pytest.raises(UsageError, match="reads beats of 20000 samples; expected a whole number up to 10,000"):
+        models.save(models.create("micro_ecgnet", n_samples=20_000), tmp_path / "model.pth")
+    with pytest.raises(UsageError, match="is a folder; expected the name of a file"):
+        models.save(model, tmp_path)
+    assert (tmp_path / "model.pth").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("option", "kind"),
+    [("width", "float"), ("n_classes", "int"), ("n_samples", "int")],
+)
+@pytest.mark.parametrize("value", ["1", True, float("nan"), float("inf"), None, [1]])
+def test_an_option_of_another_kind(option, kind, value):
+    with pytest.raises(ModelError, match=rf"micro_ecgnet cannot be made with .*{option}=.*; expected {kind}"):
+        models.create("micro_ecgnet", **({"n_samples": 140} | {option: value}))
+
+
 def test_only_a_model_that_can_be_rebuilt_is_saved(tmp_path):
     with pytest.raises(UsageError, match="made by create"):
         models.save(torch.nn.Linear(2, 2), tmp_path / "model.pth")
