@@ -217,7 +217,7 @@ def _check_samples(name: str, options: Mapping[str, Any]) -> None:
     n_samples = options.get("n_samples", 0)
     if not isinstance(n_samples, int) or n_samples > MAX_SAMPLES:
         given = shown(repr(n_samples), 60)
-        raise ModelError(f"{name} reads beats of {given} samples; expected a whole number up to {MAX_SAMPLES:,}")
+        raise ModelError(f"{name} reads beats of {given} samples; expected a number up to {MAX_SAMPLES:,}")
 
 
 def _shapes(weights: Mapping[str, torch.Tensor]) -> dict[Any, Any]:

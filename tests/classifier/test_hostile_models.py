@@ -98,7 +98,7 @@ def packed(pickled, path):
     [
         b"\x80\x02}" + pickle.dumps(laughs(), 2)[2:-1] + b"K\x01s.",  # as a key: its hash alone takes years
         b"\x80\x02})" + b"\x85" * 140_000 + b"K\x01s.",  # a key so deep that its hash overruns the stack
-        b"\x80\x02}(" + b"".join(pickle.dumps((2**61 - 1) * n, 2)[2:-1] + b"N" for n in range(1, 12_000)) + b"u.",
+        b"\x80\x02}(" + b"".join(pickle.dumps((2**61 - 1) * n, 2)[2:-1] + b"N" for n in range(1, 9_000)) + b"u.",
         b"\x80\x02cbuiltins\nbytearray\n\x8a\x05\x00\x00\x00\x00\x10\x85R.",
         b"\x80\x02ctorch._utils\n_rebuild_qtensor\n)R.",
         b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.",

@@ -334,7 +334,7 @@ def test_what_load_would_refuse_is_not_saved(tmp_path):
     for extra in odd:
         with pytest.raises(UsageError, match=r"the model (holds|keeps) a "):
             models.save(model, tmp_path / "model.pth", **extra)
-    with pytest.raises(UsageError, match="reads beats of 20000 samples; expected a whole number up to 10,000"):
+    with pytest.raises(UsageError, match="reads beats of 20000 samples; expected a number up to 10,000"):
         models.save(models.create("micro_ecgnet", n_samples=20_000), tmp_path / "model.pth")
     with pytest.raises(UsageError, match="is a folder; expected the name of a file"):
         models.save(model, tmp_path)
