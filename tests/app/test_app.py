@@ -455,8 +455,8 @@ def test_models_that_are_none(app, tmp_path, monkeypatch):
         ("torch.pth", stream.getvalue(), "can be read safely"),
         ("bomb.pth", bomb(), "unpacks to 50,000,000"),
         ("text.pth", b"hello", "can be read safely"),
-        ("absurd.pth", absurd.getvalue(), "do not fit|expected a number up to"),
-        ("long.pth", long.getvalue(), "do not fit|expected a number up to"),
+        ("absurd.pth", absurd.getvalue(), "do not fit|number up to"),
+        ("long.pth", long.getvalue(), "do not fit|number up to"),
         ("stretched.pth", stretched.getvalue(), "do not fit"),
         ("a.pth", b"a word", "can be read safely"),
     ):
