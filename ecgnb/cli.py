@@ -301,12 +301,12 @@ def _classified(
         typer.echo(f"note: {note}", err=True)
     if recording.fs is None:
         raise UsageError(f"{file.name} does not say its sampling rate; give it, such as --fs 250")
-    from ecgnb.classifier.load import load_classifier  # torch takes seconds to import
+    from ecgnb.classifier.load import load_classifier
     from ecgnb.classifier.recording import classify_recording
 
     with tqdm(total=100, unit="%", desc="classifying", leave=False, disable=not sys.stderr.isatty()) as bar:
         found = classify_recording(
-            recording.signal, recording.fs, classifier=load_classifier(model), **how,
+            recording.signal, recording.fs, classifier=load_classifier(model, quick=True), **how,
             progress=lambda share: bar.update(int(100 * share) - bar.n),
         )  # fmt: skip
     return recording, found
@@ -331,8 +331,8 @@ def export(
     int8: Annotated[bool, typer.Option("--int8", help="Compute with 8-bit integers: faster, less exact.")] = False,
 ) -> None:
     """Write a network as an ONNX file, and prove that it computes the same."""
-    from ecgnb.classifier.base import TorchClassifier
     from ecgnb.classifier.load import load_classifier
+    from ecgnb.classifier.network import TorchClassifier
     from ecgnb.classifier.onnx import export_onnx
     from ecgnb.files import refuse_overwriting
 

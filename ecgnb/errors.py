@@ -29,3 +29,9 @@ class TrainingError(EcgnbError):
 
 class RunError(EcgnbError):
     """A run folder that cannot be used, or a lesson that failed while it ran."""
+
+
+def plain_text(value: object, most: int = 200) -> str:
+    """Return what somebody else wrote as one short line without control characters, for errors that quote it."""
+    text = "".join(sign if sign.isprintable() else " " if sign.isspace() else "?" for sign in str(value)[: most + 1])
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,11 +1,16 @@
 """A recording in, labelled beats out: recipe, network, result."""
 
-from ecgnb.classifier.base import Classifier, TorchClassifier
+from typing import TYPE_CHECKING, Any
+
+from ecgnb.classifier.base import Classifier
 from ecgnb.classifier.certainty import Certainty, fit_temperature, least_of_patients, least_probabilities
 from ecgnb.classifier.load import load_classifier
 from ecgnb.classifier.recipe import Inputs, Recipe
 from ecgnb.classifier.recording import classify_beats, classify_recording
 from ecgnb.classifier.result import MIN_CONFIDENCE, UNSURE, ClassifiedRecording, beats_to_csv, relabelled
+
+if TYPE_CHECKING:
+    from ecgnb.classifier.network import TorchClassifier
 
 __all__ = [
     "MIN_CONFIDENCE",
@@ -25,3 +30,12 @@ __all__ = [
     "load_classifier",
     "relabelled",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import PyTorch when somebody asks for it: it takes a second or two, and an ONNX file needs none."""
+    if name != "TorchClassifier":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ecgnb.classifier.network import TorchClassifier
+
+    return TorchClassifier

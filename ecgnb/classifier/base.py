@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
-from torch import Tensor, nn
 
 from ecgnb.classifier.certainty import Certainty
 from ecgnb.classifier.recipe import Inputs, Recipe
-from ecgnb.errors import ModelError
-from ecgnb.models.registry import shown
+from ecgnb.errors import ModelError, plain_text
 
 BATCH = 512  # beats that pass at once
-
-MAX_LAYER = 2**25  # numbers that one layer may give for a batch: 134 MB
 
 CLASS_NAME = r"[^\W_][\w+/()-]{0,23}"  # nothing that a page, a terminal or a spreadsheet takes for more than a word
 
@@ -29,7 +22,7 @@ MAX_CLASSES = 100
 
 
 class Classifier(Protocol):
-    """What labels beats: a network of PyTorch (`TorchClassifier`) or of ONNX (`onnx.OnnxClassifier`).
+    """What labels beats: a network of PyTorch (`network.TorchClassifier`) or of ONNX (`onnx_file.OnnxClassifier`).
 
     Parameters
     ----------
@@ -58,46 +51,9 @@ class Classifier(Protocol):
         ...
 
 
-@dataclass
-class TorchClassifier:
-    """A network of PyTorch that labels beats; see `Classifier`.
-
-    It takes `batch` beats at once. Its `source` is the file that it was loaded from, if any.
-    """
-
-    name: str
-    network: nn.Module
-    recipe: Recipe | None
-    classes: list[str]
-    n_samples: int
-    certainty: Certainty | None = None
-    batch: int = BATCH
-    source: Path | None = None
-
-    @torch.inference_mode()
-    def scores(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the score of each class, before the softmax: a batch (n_beats, n_numbers) to (n_beats, n_classes)."""
-        device = next(self.network.parameters()).device
-        return class_scores(self.network.eval()(torch.from_numpy(rows).to(device))).float().cpu().numpy()
-
-    def all_scores(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Give the score of each class, before the softmax: (n_kept, n_classes)."""
-        parts = [self.scores(rows)[kept] for rows, kept in batches(inputs, reach_of(self.network), self.batch)]
-        return np.concatenate([np.zeros((0, len(self.classes)), dtype=np.float32), *parts])
-
-    def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Give the probability of each class: (n_kept, n_classes)."""
-        return probabilities_of(self.all_scores(inputs), self.certainty)
-
-
 def probabilities_of(scores: NDArray[np.float32], certainty: Certainty | None) -> NDArray[np.float32]:
     """Return the probabilities of scores, calibrated where it is known how."""
     return softmax(scores, axis=1) if certainty is None else certainty.probabilities(scores)
-
-
-def reach_of(network: nn.Module) -> tuple[int, int]:
-    """Return how many beats before and after a beat its scores depend on."""
-    return getattr(network, "reach", (0, 0))
 
 
 def batches(inputs: Inputs, reach: tuple[int, int], size: int = BATCH) -> Iterator[tuple[NDArray[np.float32], slice]]:
@@ -116,28 +72,6 @@ def batches(inputs: Inputs, reach: tuple[int, int], size: int = BATCH) -> Iterat
             yield rows[low:high], slice(start - low, stop - low)
 
 
-def class_scores(output: Any) -> Tensor:
-    """Return the scores of the classes: of a network with two tasks, the reconstruction comes first."""
-    return output if isinstance(output, Tensor) else output[1]
-
-
-def scores_of_nothing(network: nn.Module, n_numbers: int) -> tuple[Any, int]:
-    """Return what a network says of two beats of zeros, and how many numbers its widest layer gives for one beat."""
-    widest = [n_numbers]
-
-    def look(_layer: nn.Module, _given: Any, output: Any) -> None:
-        first = output[0] if isinstance(output, tuple) else output
-        widest.append(first.numel() // 2)
-
-    hooks = [layer.register_forward_hook(look) for layer in network.modules()]
-    try:
-        with torch.inference_mode():
-            return network(torch.zeros(2, n_numbers)), max(widest)
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
 def classes_of(values: Mapping[str, Any], name: str) -> list[str]:
     """Return the names of the classes that a model file holds.
 
@@ -154,7 +88,7 @@ def classes_of(values: Mapping[str, Any], name: str) -> list[str]:
     all_names = all(re.fullmatch(CLASS_NAME, one) for one in classes)
     if not all_names or not 0 < len(set(classes)) == len(classes) <= MAX_CLASSES:
         raise ModelError(
-            f"{name} names its classes {shown(repr(given), 80)}; expected words that differ, such as N S V F Q, of at "
-            "most 24 letters, digits and _ + - / ( )"
+            f"{name} names its classes {plain_text(repr(given), 80)}; expected words that differ, such as N S V F Q, "
+            "of at most 24 letters, digits and _ + - / ( )"
         )
     return classes

@@ -16,8 +16,7 @@ from ecgnb.datasets.beats import Beats, zscored
 from ecgnb.datasets.reference import reference_beats
 from ecgnb.datasets.timing import LEVELS, relative_rr, rr_features_of
 from ecgnb.datasets.windows import check_window, cut_windows, fill_gaps, highpassed
-from ecgnb.errors import ModelError, UsageError
-from ecgnb.models.registry import shown
+from ecgnb.errors import ModelError, UsageError, plain_text
 
 SCALINGS = {
     "beat": "each beat to mean 0 and standard deviation 1",
@@ -118,7 +117,7 @@ class Recipe:
                 f"samples, at {SLOWEST} to {FASTEST:,} Hz"
             )
         if not isinstance(self.lead, str) or not re.fullmatch(LEAD_NAME, self.lead):
-            raise UsageError(f"lead={shown(repr(self.lead), 60)}; expected a name of at most 40 letters and digits")
+            raise UsageError(f"lead={plain_text(repr(self.lead), 60)}; expected a name of at most 40 letters")
         if self.highpass is not None and not 0 < self.highpass < self.fs / 2:
             raise UsageError(f"highpass={self.highpass!r}; expected a cutoff from 0 to {self.fs / 2:g} Hz, or None")
         for name, known in (("scaling", tuple(SCALINGS)), ("reference", REFERENCES), ("rr", ("", *LEVELS))):
@@ -274,5 +273,5 @@ class Recipe:
         except (UsageError, TypeError, KeyError, ValueError, OverflowError):
             kept = {field.name: values[field.name] for field in fields(cls) if field.name in values}
             raise ModelError(
-                f"{name} has a recipe that no beat can be cut by: {shown(kept)}; expected before, after, fs, lead"
+                f"{name} has a recipe that no beat can be cut by: {plain_text(kept)}; expected before, after, fs, lead"
             ) from None

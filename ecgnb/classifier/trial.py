@@ -12,7 +12,6 @@ import sys
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 
 try:
@@ -75,13 +74,15 @@ def fault_of(content: bytes) -> str | None:
 
 def check_graph(model: Any) -> None:
     """Raise `Refused` for a graph that could compute without end, or read other files."""
+    from onnx import AttributeProto  # only foreign files need it
+
     graph = model.graph
     if model.functions or graph.sparse_initializer or (len(graph.input), len(graph.output)) != (1, 1):
         raise Refused("expected one input, one output, and neither functions nor sparse tensors")
     if foreign := sorted({node.op_type for node in graph.node} - OPS):
         raise Refused(f"it computes {', '.join(foreign)[:60]}, which no network of beats needs")
     attributes = [attribute for node in graph.node for attribute in node.attribute]
-    plain = {getattr(onnx.AttributeProto, kind) for kind in ("FLOAT", "INT", "STRING", "TENSOR", "FLOATS", "INTS")}
+    plain = {getattr(AttributeProto, kind) for kind in ("FLOAT", "INT", "STRING", "TENSOR", "FLOATS", "INTS")}
     if any(attribute.type not in plain for attribute in attributes):
         raise Refused("a layer has a graph within")
     if any(tensor.external_data for tensor in [*graph.initializer, *(attribute.t for attribute in attributes)]):
@@ -137,6 +138,8 @@ def main() -> None:
             hard = resource.getrlimit(kind)[1]
             most = most if hard == resource.RLIM_INFINITY else min(most, hard)
             resource.setrlimit(kind, (most, hard))
+    import onnx
+
     content = sys.stdin.buffer.read()
     try:
         check_graph(onnx.load_model_from_string(content))

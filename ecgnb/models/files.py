@@ -15,16 +15,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from ecgnb.errors import ModelError, UsageError
-from ecgnb.files import written_whole
-from ecgnb.models.registry import create, shown
+from ecgnb.errors import ModelError, UsageError, plain_text
+from ecgnb.files import check_values, read_bytes, written_whole
+from ecgnb.models.registry import create
 
 FORMAT = "ecgnb-model-1"
 
-# What a file may hold. The largest network of the course, se_ecgnet, has 70 MB, its pickle 67 kB and 1,700 tuples.
-MAX_BYTES = 100 * 2**20
+# What a file may hold: the pickle of the largest network of the course, se_ecgnet, has 67 kB and 1,700 tuples.
 MAX_PICKLE, MAX_TUPLES = 150_000, 10_000
-MAX_VALUES, MAX_TEXT = 200, 1_000
 MAX_SAMPLES = 10_000  # of one beat: some layers take memory for each
 
 PARTS = ("name", "options", "extra", "state_dict")
@@ -84,7 +82,7 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         Where the file is absent, damaged or not one of ours.
     """
     path = Path(path)
-    name = shown(path, 500)
+    name = plain_text(path, 500)
     content = _unpickled(name, read_bytes(path, "a model saved by a run, such as best_model.pth"))
     if type(content) is not dict or type(content.get("format")) is not str or content["format"] != FORMAT:
         raise ModelError(f"{name} was not saved by this course; expected format {FORMAT!r}")
@@ -94,50 +92,6 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     check_values(name, content["options"])
     check_values(name, content["extra"])
     return _built(name, str(content["name"]), content["options"], content["state_dict"]), content["extra"]
-
-
-def read_bytes(path: Path, expected: str) -> bytes:
-    """Return the bytes of a model's file, or raise `ModelError` that says what was expected."""
-    try:
-        if not path.exists():
-            raise ModelError(f"{shown(path, 500)} does not exist; expected {expected}")
-        if path.is_dir() or not path.is_file():
-            what = "Is a directory" if path.is_dir() else "it is no file"
-            raise ModelError(f"{shown(path, 500)} cannot be read: {what}; expected {expected}")
-        if (n_bytes := path.stat().st_size) > MAX_BYTES:
-            raise ModelError(f"{shown(path, 500)} has {n_bytes:,} bytes; expected at most {MAX_BYTES:,}")
-        with path.open("rb") as stream:
-            return stream.read(MAX_BYTES)
-    except (OSError, ValueError) as fault:  # a name with a null byte is a ValueError
-        reason = shown(getattr(fault, "strerror", None) or fault)
-        raise ModelError(f"{shown(path, 500)} cannot be read: {reason}; expected {expected}") from None
-
-
-def check_values(name: str, values: Any) -> None:
-    """Raise `ModelError` where a file keeps anything but names with numbers, truth values or short, printable text.
-
-    Nested values can be small in a file and endless when printed, so they are refused before anybody looks at them.
-
-    Parameters
-    ----------
-    name : str
-        Of the file.
-    values : any
-        What it keeps; expected a dictionary.
-    """
-    if not isinstance(values, Mapping) or len(values) > MAX_VALUES:
-        raise ModelError(f"{name} lacks what a saved model holds: at most {MAX_VALUES} values, each with a name")
-    for key, value in values.items():
-        if type(key) is not str or not re.fullmatch(r"\w{1,60}", key):
-            raise ModelError(f"{name} keeps a value without a proper name; expected a word for each, such as fs")
-        if value is not None and type(value) not in (bool, int, float, str):
-            raise ModelError(f"{name} holds a {type(value).__name__} where a number or text was expected: {key}")
-        if isinstance(value, int) and abs(value) >= 2**63:
-            raise ModelError(f"{name} holds a number that no computer counts to: {key}; expected less than 2^63")
-        if isinstance(value, str) and len(value) > MAX_TEXT:
-            raise ModelError(f"{name} holds a text of {len(value):,} characters; expected at most {MAX_TEXT:,}: {key}")
-        if isinstance(value, str) and not value.isprintable():
-            raise ModelError(f"{name} holds a text that cannot be printed: {key}; expected no control characters")
 
 
 def _unpickled(name: str, content: bytes) -> Any:
@@ -193,7 +147,7 @@ def _check_pickle(name: str, pickled: bytes) -> None:
 
 def _built(name: str, kind: str, options: dict[str, Any], weights: Any) -> nn.Module:
     """Return the model with its weights, or raise `ModelError` before anything larger than the file is made."""
-    fault = f"{name}: its weights do not fit {shown(kind, 60)}"
+    fault = f"{name}: its weights do not fit {plain_text(kind, 60)}"
     _check_samples(name, options)
     if not isinstance(weights, dict) or not all(type(part) is torch.Tensor for part in weights.values()):
         raise ModelError(f"{fault}: expected a tensor for each name")
@@ -210,13 +164,13 @@ def _built(name: str, kind: str, options: dict[str, Any], weights: Any) -> nn.Mo
         model.load_state_dict(weights)
         return model.eval()
     except RuntimeError as cause:
-        raise ModelError(f"{fault}: {shown(str(cause).strip().splitlines()[-1:])}") from None
+        raise ModelError(f"{fault}: {plain_text(str(cause).strip().splitlines()[-1:])}") from None
 
 
 def _check_samples(name: str, options: Mapping[str, Any]) -> None:
     n_samples = options.get("n_samples", 0)
     if not isinstance(n_samples, int) or n_samples > MAX_SAMPLES:
-        given = shown(repr(n_samples), 60)
+        given = plain_text(repr(n_samples), 60)
         raise ModelError(f"{name} reads beats of {given} samples; expected a number up to {MAX_SAMPLES:,}")
 
 

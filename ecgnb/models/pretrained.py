@@ -7,9 +7,8 @@ from importlib.resources import as_file, files
 
 from torch import nn
 
-from ecgnb.errors import ModelError
+from ecgnb.errors import ModelError, plain_text
 from ecgnb.models.files import load
-from ecgnb.models.registry import shown
 
 
 def pretrained_names() -> list[str]:
@@ -40,7 +39,7 @@ def load_pretrained(name: str) -> nn.Module:
     known = pretrained_names()
     if name not in known:
         there = f"there are some of: {', '.join(known)}" if known else "make some with: make weights"
-        raise ModelError(f"there are no pretrained weights of {shown(name, 100)!r}; {there}")
+        raise ModelError(f"there are no pretrained weights of {plain_text(name, 100)!r}; {there}")
     weights = files("ecgnb.models").joinpath("weights")
     with as_file(weights.joinpath(f"{name}.pth")) as path:
         model, values = load(path)

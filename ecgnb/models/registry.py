@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from ecgnb.errors import ModelError
+from ecgnb.errors import ModelError, plain_text
 from ecgnb.models.autoencoder_classifier import ComplexCNN, LSTMAutoencoderClassifier, SimpleCNN
 from ecgnb.models.beat_sequence import BeatSequenceNet
 from ecgnb.models.bircnn import BiRCNN
@@ -46,12 +46,6 @@ _MODELS: dict[str, Callable[..., nn.Module]] = {
 _KINDS = {"int": Integral, "float": Real, "bool": bool, "str": str, "None": type(None)}  # what an annotation takes
 
 
-def shown(value: object, most: int = 200) -> str:
-    """Return a text as one short line without control characters: for errors that quote what somebody else wrote."""
-    text = "".join(sign if sign.isprintable() else "?" for sign in str(value)[: most + 1])
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
 def names() -> list[str]:
     """Return the names `create` takes."""
     return list(_MODELS)
@@ -75,15 +69,15 @@ def create(name: str, **options: Any) -> nn.Module:
     if name not in _MODELS:
         close = difflib.get_close_matches(str(name)[:100], _MODELS, 1, cutoff=0.4)
         meant = f"did you mean {close[0]!r}? " if close else ""
-        raise ModelError(f"unknown model {shown(name, 60)!r}; {meant}expected one of: {', '.join(_MODELS)}")
+        raise ModelError(f"unknown model {plain_text(name, 60)!r}; {meant}expected one of: {', '.join(_MODELS)}")
     known = inspect.signature(_MODELS[name]).parameters
     if unknown := set(options) - set(known):
-        raise ModelError(f"{name} has no option {shown(', '.join(sorted(unknown)))}; it takes: {', '.join(known)}")
+        raise ModelError(f"{name} has no option {plain_text(', '.join(sorted(unknown)))}; it takes: {', '.join(known)}")
     try:
         _check_kinds(options, known)
         model = _MODELS[name](**options)
     except (TypeError, ValueError, ArithmeticError, RuntimeError, MemoryError) as fault:
-        raise ModelError(f"{name} cannot be made with {shown(options)}: {shown(fault)}") from None
+        raise ModelError(f"{name} cannot be made with {plain_text(options)}: {plain_text(fault)}") from None
     model.ecgnb_config = {"name": name, "options": options}  # type: ignore[assignment]
     return model
 
@@ -96,7 +90,7 @@ def _check_kinds(options: Mapping[str, Any], known: Mapping[str, inspect.Paramet
         kinds = [_KINDS.get(word, object) for word in words.split(" | ")]
         is_truth = isinstance(value, bool) and not {bool, object} & set(kinds)
         if is_truth or not isinstance(value, tuple(kinds)) or (isinstance(value, float) and not math.isfinite(value)):
-            raise TypeError(f"{name}={shown(repr(value), 60)}; expected {words}")
+            raise TypeError(f"{name}={plain_text(repr(value), 60)}; expected {words}")
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -9,12 +9,12 @@ import torch
 from scipy.special import softmax
 
 from ecgnb import models
-from ecgnb.classifier.base import TorchClassifier
 from ecgnb.classifier.load import load_classifier
+from ecgnb.classifier.network import TorchClassifier
 from ecgnb.classifier.onnx import OnnxClassifier, export_onnx, onnx_beats_per_second, onnx_latency
 from ecgnb.classifier.recipe import plain_inputs
 from ecgnb.classifier.recording import classify_recording
-from ecgnb.datasets import DS2, load_mitdb
+from ecgnb.datasets import DS2, load_mitdb, load_records
 from ecgnb.errors import ModelError, UsageError
 
 
@@ -145,3 +145,16 @@ def test_a_difference_is_not_passed_over(tmp_path, classifier, monkeypatch):
     with pytest.raises(ModelError, match="differ from PyTorch's by"):
         export_onnx(classifier, tmp_path / "off.onnx")
     assert not (tmp_path / "off.onnx").exists()
+
+
+def test_the_twin_of_the_pretrained_weights_is_theirs():
+    """`classify` reads the ONNX file, to do without PyTorch: it must not stay behind when weights are made anew."""
+    plain, quick = load_classifier(), load_classifier(quick=True)
+    assert isinstance(plain, TorchClassifier) and isinstance(quick, OnnxClassifier)
+    for part in ("name", "recipe", "classes", "n_samples", "certainty"):
+        assert getattr(plain, part) == getattr(quick, part), part
+    record = load_records(["208"], data="synthetic")[0]
+    found = [classify_recording(record.wave("MLII"), record.fs, classifier=one).beats for one in (plain, quick)]
+    columns = [name for name in found[0] if name.startswith("p_")]
+    np.testing.assert_allclose(found[0][columns], found[1][columns], atol=1e-5)
+    assert found[0]["label"].tolist() == found[1]["label"].tolist()

@@ -25,7 +25,8 @@ from ecgnb.classifier.recipe import plain_inputs
 from ecgnb.classifier.result import beats_to_csv
 from ecgnb.classifier.trial import PATIENCE
 from ecgnb.errors import ModelError, UsageError
-from ecgnb.models.files import FORMAT, MAX_TEXT
+from ecgnb.files import MAX_TEXT
+from ecgnb.models.files import FORMAT
 from ecgnb.models.registry import _MODELS
 
 VALUES = Recipe(75, 112, 125.0).to_values() | {"classes": "N S V F Q"}

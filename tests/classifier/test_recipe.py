@@ -9,7 +9,7 @@ import torch
 from ecgnb import models
 from ecgnb.classifier import Inputs, Recipe, classify_recording, load_classifier
 from ecgnb.classifier import recording as module
-from ecgnb.classifier.base import class_scores
+from ecgnb.classifier.network import class_scores
 from ecgnb.classifier.onnx import OnnxClassifier, export_onnx
 from ecgnb.datasets import load_mitdb, load_records
 from ecgnb.errors import ModelError, UsageError

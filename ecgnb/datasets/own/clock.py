@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ecgnb.datasets.own.columns import shown
 from ecgnb.datasets.own.limits import HIGHEST_FS, LOWEST_FS
-from ecgnb.errors import DataError
+from ecgnb.errors import DataError, plain_text
 
 LOWEST_PLAUSIBLE, HIGHEST_PLAUSIBLE = 30.0, 5000.0  # Hz, of a recording whose column of time names no unit
 
@@ -93,7 +92,7 @@ def rate_of(time: NDArray[np.float64], name: str, kind: str, quantum: float, fil
     DataError
         Where times are missing, run backward, are not even, or cannot be a clock's.
     """
-    called = f"the column of time {shown(name)!r}" if name else "the column of time"
+    called = f"the column of time {plain_text(name)!r}" if name else "the column of time"
     wrong = ~np.isfinite(time)
     if len(time) < 2 or wrong.any():
         line = f" in sample {int(np.argmax(wrong)) + 1:,}" if wrong.any() else ""
@@ -111,7 +110,7 @@ def rate_of(time: NDArray[np.float64], name: str, kind: str, quantum: float, fil
     unit = "s" if kind in ("clock", "date") else next((u for u, words in NAMED if re.search(words, name, re.I)), "")
     if not unit and abs(step - 1) < 1e-9:
         return None, ""  # 0, 1, 2, ...: samples, or seconds, or ms; nobody can tell
-    how = f"from the column {shown(name)!r}, in {unit}" if name else f"from the column of time, in {unit}"
+    how = f"from the column {plain_text(name)!r}, in {unit}" if name else f"from the column of time, in {unit}"
     if not unit:
         plausible = [u for u, size in UNITS.items() if LOWEST_PLAUSIBLE <= 1 / (step * size) <= HIGHEST_PLAUSIBLE]
         if not plausible:

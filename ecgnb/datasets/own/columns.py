@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgnb.errors import DataError
+from ecgnb.errors import DataError, plain_text
 
 # Leads and names, the most useful to a network of lead II first: those in which R stands upright in most people.
 RANKS = (
@@ -150,7 +150,7 @@ def pick_lead(names: Sequence[str], lead: str, where: str) -> int:
                 return position
     if wanted.isdecimal() and len(wanted) < 6 and 1 <= int(wanted) <= len(names):
         return int(wanted) - 1
-    raise DataError(f"{where} has no lead {shown(lead)!r}; it has: {listed(names)}")
+    raise DataError(f"{where} has no lead {plain_text(lead)!r}; it has: {listed(names)}")
 
 
 def choose(
@@ -201,13 +201,7 @@ def choose(
     raise DataError(f"{where}: {told}; say which with --lead (lead=), by name or by number from 1 to {len(columns)}")
 
 
-def shown(text: str) -> str:
-    """Return text from a file as it can be shown: no control characters, not long."""
-    clean = "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in str(text)[:60])
-    return clean if len(str(text)) <= 60 else f"{clean[:40]}..."
-
-
 def listed(names: Sequence[str]) -> str:
     """Return names one after the other, the number where there is no name, and not more than a dozen."""
-    some = ", ".join(shown(name) or str(k) for k, name in enumerate(names[:12], start=1))
+    some = ", ".join(plain_text(name, 60) or str(k) for k, name in enumerate(names[:12], start=1))
     return f"{some} and {len(names) - 12:,} more" if len(names) > 12 else some

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgnb.datasets.own import columns as choice
-from ecgnb.datasets.own.columns import Column, LooksLikeEcg, shown
+from ecgnb.datasets.own.columns import Column, LooksLikeEcg
 from ecgnb.datasets.own.recorded import Recording, as_recording
-from ecgnb.errors import DataError, UsageError
+from ecgnb.errors import DataError, UsageError, plain_text
 
 BEHAVES = 60_000  # samples that tell what a signal does
 
@@ -45,7 +45,7 @@ def read_edf_file(
     n_signals = start[252:256].strip()
     if not n_signals.isdigit() or not 0 < int(n_signals) <= MOST_SIGNALS:
         raise DataError(
-            f"{path.name} promises {shown(n_signals.decode('latin-1'))} signals; expected 1 to {MOST_SIGNALS}"
+            f"{path.name} promises {plain_text(n_signals.decode('latin-1'))} signals; expected 1 to {MOST_SIGNALS}"
         )
     try:
         with warnings.catch_warnings():
@@ -60,7 +60,7 @@ def read_edf_file(
     except (DataError, UsageError):
         raise
     except Exception as fault:  # edfio raises whatever a damaged file happens to trip
-        raise DataError(f"{path.name} cannot be read as EDF: {shown(' '.join(str(fault).split()))}") from None
+        raise DataError(f"{path.name} cannot be read as EDF: {plain_text(' '.join(str(fault).split()))}") from None
     if fs is not None and abs(fs - rate) > 1e-6 * rate:
         raise UsageError(f"fs={fs:g}, but {path.name} says {rate:g} Hz; leave fs out for an EDF file")
     notes = ("it has gaps in time, and was read as if it had none",) if gaps else ()

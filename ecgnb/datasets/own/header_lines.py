@@ -7,9 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ecgnb.datasets.own.columns import shown
 from ecgnb.datasets.own.limits import HIGHEST_FS, LOWEST_FS
-from ecgnb.errors import DataError
+from ecgnb.errors import DataError, plain_text
 
 LONGEST = 500  # characters of a line that are looked at; a line of JSON may be longer
 LONGEST_JSON = 20_000
@@ -83,7 +82,7 @@ def read_above(lines: Sequence[str], n_columns: int) -> Above:
                 continue
             if not LOWEST_FS <= fs <= HIGHEST_FS:
                 raise DataError(
-                    f"the line {shown(text)!r} seems to say {fs:g} samples per second; "
+                    f"the line {plain_text(text)!r} seems to say {fs:g} samples per second; "
                     f"expected {LOWEST_FS:g} to {HIGHEST_FS:g}; give the rate (--fs, fs=)"
                 )
             return Above(fs, text, names, "", unit)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgnb.datasets.own.columns import shown
+from ecgnb.errors import plain_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +66,10 @@ def as_recording(
     of : str
         Which of the file's columns or leads, such as "column 3 of 5".
     """
-    lead, unit = shown(lead).strip(), shown(unit).strip()
+    lead, unit = plain_text(lead, 60).strip(), plain_text(unit, 20).strip()
     which = f"{lead} ({of})" if lead and of else lead or of
     rate = "no sampling rate" if fs is None else f"{fs:g} Hz ({fs_from})"
     length = f"{len(signal):,} samples" if not fs else f"{len(signal) / fs:,.1f} s"
-    read = ", ".join(part for part in (shown(file), which, rate, unit and f"in {unit}", length) if part)
+    read = ", ".join(part for part in (plain_text(file), which, rate, unit and f"in {unit}", length) if part)
     kept = np.ascontiguousarray(signal, dtype=np.float32)
     return Recording(name, kept, fs, lead, unit, read, tuple(notes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ecgnb.datasets.own.columns import LooksLikeEcg, shown
+from ecgnb.datasets.own.columns import LooksLikeEcg
 from ecgnb.datasets.own.edf import is_edf, read_edf_file
 from ecgnb.datasets.own.foreign import refuse_foreign
 from ecgnb.datasets.own.limits import check_size
@@ -14,7 +14,7 @@ from ecgnb.datasets.own.recorded import Recording
 from ecgnb.datasets.own.signal_table import read_signal_table
 from ecgnb.datasets.own.wfdb_record import read_wfdb_record, record_base
 from ecgnb.datasets.own.zip_file import unpacked
-from ecgnb.errors import DataError
+from ecgnb.errors import DataError, plain_text
 
 __all__ = ["Recording", "read_recording"]
 
@@ -62,7 +62,7 @@ def read_recording(
     if content.startswith(b"PK\x03\x04"):
         with unpacked(path) as inside:
             found = read_recording(inside, fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
-        return replace(found, read=f"{shown(path.name)}: {found.read}")
+        return replace(found, read=f"{plain_text(path.name)}: {found.read}")
     if path.suffix.lower() == ".npy" or content.startswith(b"\x93NUMPY"):
         return read_npy_file(path, fs, lead, looks_like_ecg)
     if is_edf(content):

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from ecgnb.datasets.own import columns as choice
 from ecgnb.datasets.own.clock import rate_of, seconds_of
-from ecgnb.datasets.own.columns import Column, LooksLikeEcg, shown
+from ecgnb.datasets.own.columns import Column, LooksLikeEcg
 from ecgnb.datasets.own.header_lines import read_above
 from ecgnb.datasets.own.recorded import Recording, as_recording
 from ecgnb.datasets.own.table_form import TableForm, cells_of, first_lines
 from ecgnb.datasets.own.text import EMPTY, is_number, lines_are_leads, read_head, read_lines_as_leads
-from ecgnb.errors import DataError
+from ecgnb.errors import DataError, plain_text
 
 BLOCK = 2_000_000  # rows read at a time
 
@@ -108,7 +108,7 @@ def read_signal_table(
     if fs is not None and rate is not None and abs(fs - rate) > 0.01 * rate:
         notes += (f"the file says {rate:g} samples per second ({how}), and {fs:g} were given",)
     if fs is None and rate is None and layout.not_understood:
-        notes += (f"the line {shown(layout.not_understood)!r} may say the rate, and is not understood",)
+        notes += (f"the line {plain_text(layout.not_understood)!r} may say the rate, and is not understood",)
     name = form.names[column]
     unit = form.units[column] or (layout.unit if len(layout.signals) == 1 else "")
     return as_recording(
@@ -146,7 +146,7 @@ def _layout(form: TableForm, path: Path) -> Layout:
             else f"{path.name} holds no column of numbers"
         )
     said = (
-        f"from the line {shown(above.said)!r}"
+        f"from the line {plain_text(above.said)!r}"
         if above.said
         else "from its header"
         if above.fs
@@ -322,5 +322,5 @@ def _first_fault(path: Path, form: TableForm, numbers: list[int]) -> str:
             for column in numbers:
                 cell = cells[column] if column < len(cells) else ""
                 if cell not in EMPTY and not is_number(cell, form.decimal):
-                    return f", line {number}: {shown(cell[:20])!r} in column {column + 1}"
+                    return f", line {number}: {plain_text(cell[:20])!r} in column {column + 1}"
     return ": not a table of numbers"

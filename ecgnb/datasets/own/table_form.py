@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgnb.datasets.own.columns import role, shown
+from ecgnb.datasets.own.columns import role
 from ecgnb.datasets.own.text import EMPTY, Head, is_number, read_head
-from ecgnb.errors import DataError
+from ecgnb.errors import DataError, plain_text
 
 MOST_ABOVE = 300  # lines that may stand above the numbers
 
@@ -101,7 +101,7 @@ def first_lines(path: Path, head: Head | None = None) -> TableForm:
     first = next((line for line in lines if line.strip()), "")
     raise DataError(
         f"{path.name} has no line of numbers among its first {min(len(lines), MOST_ABOVE)}; the first line is "
-        f"{shown(first.strip()[:40])!r}; expected one sample a line"
+        f"{plain_text(first.strip()[:40])!r}; expected one sample a line"
     )
 
 

@@ -10,9 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgnb.datasets.own.columns import shown
 from ecgnb.datasets.own.limits import WHAT
-from ecgnb.errors import DataError
+from ecgnb.errors import DataError, plain_text
 
 LOOKED_AT = 2**18  # bytes at the start that tell how a file is written
 
@@ -77,7 +76,7 @@ def _encoding_of(content: bytes, name: str) -> str:
         if half > 4 and content[first::2].count(0) >= 0.9 * half and min(letters) >= 9:
             return encoding
     if b"\0" in content:
-        raise DataError(f"{shown(name)} is no text; expected {WHAT}")
+        raise DataError(f"{plain_text(name)} is no text; expected {WHAT}")
     try:
         codecs.getincrementaldecoder("utf-8")("strict").decode(content)  # its end may be half a letter
     except UnicodeDecodeError:

@@ -15,11 +15,11 @@ import wfdb
 from numpy.typing import NDArray
 
 from ecgnb.datasets.own import columns as choice
-from ecgnb.datasets.own.columns import Column, LooksLikeEcg, shown
+from ecgnb.datasets.own.columns import Column, LooksLikeEcg
 from ecgnb.datasets.own.limits import check_size
 from ecgnb.datasets.own.recorded import Recording, as_recording
 from ecgnb.datasets.wfdb import IN_MV, check_header
-from ecgnb.errors import DataError, UsageError
+from ecgnb.errors import DataError, UsageError, plain_text
 
 BLOCK = 2_000_000  # samples read at a time
 
@@ -121,8 +121,8 @@ def _check_first_line(first: str, name: str) -> None:
     numbers = re.match(r"\S+?(?:/(\d{1,12}))?\s+(\d{1,12})(?:\s|$)", first[:200])
     if numbers is None:
         raise DataError(
-            f"{name} is no WFDB header: its first line is {shown(first[:60])!r}; expected a name, a number of signals, "
-            "a rate and a number of samples"
+            f"{name} is no WFDB header: its first line is {plain_text(first[:60])!r}; expected a name, a number of "
+            "signals, a rate and a number of samples"
         )
     for number, most, what in ((numbers[1], MOST_SEGMENTS, "segments"), (numbers[2], MOST_SIGNALS, "signals")):
         if number and int(number) > most:
@@ -186,7 +186,7 @@ def _clear_faults(name: str) -> Iterator[None]:
     except MemoryError:
         raise DataError(f"record {name} promises more samples than memory holds") from None
     except Exception as fault:
-        raise DataError(f"record {name} cannot be read: {shown(' '.join(str(fault).split()))}") from None
+        raise DataError(f"record {name} cannot be read: {plain_text(' '.join(str(fault).split()))}") from None
 
 
 def _units(text: str, header: Any) -> list[str]:
@@ -235,13 +235,13 @@ def _check_signal_files(header: Any, base: Path) -> None:
         formats = {header.fmt[k] for k in rows}
         path = base.with_name(name)
         if Path(name).stem.lower() != base.name.lower() or Path(name).suffix.lower() not in ENDINGS[1:]:
-            raise DataError(f"{base.name}.hea names {shown(name)}; expected its signals in {base.name}.dat")
+            raise DataError(f"{base.name}.hea names {plain_text(name)}; expected its signals in {base.name}.dat")
         if not path.is_file():
             raise DataError(f"{name} is missing; a WFDB record needs {base.name}.hea and {name}")
         check_size(path)
         if unknown := formats - set(BYTES_PER_SAMPLE):
             raise DataError(
-                f"{name} has the format {', '.join(map(shown, unknown))}; expected one of {', '.join(BYTES_PER_SAMPLE)}"
+                f"{name} has the format {plain_text(', '.join(unknown))}; expected one of {', '.join(BYTES_PER_SAMPLE)}"
             )
         if len(formats) > 1:
             raise DataError(
@@ -267,7 +267,7 @@ def _read_segments(base: Path, text: str, lead: str | None, looks_like_ecg: Look
     absent = [name for name, _ in segments if name != "~" and not base.with_name(f"{name}.hea").is_file()]
     if absent:
         raise DataError(
-            f"{base.name} has {len(segments)} segments, and {shown(absent[0])}.hea is missing"
+            f"{base.name} has {len(segments)} segments, and {plain_text(absent[0])}.hea is missing"
             f"{f' (and {len(absent) - 1} more)' if len(absent) > 1 else ''}; put the segments' files beside it"
         )
     if 4 * sum(length for _, length in segments) > 2 * 2**30:
@@ -280,7 +280,7 @@ def _read_segments(base: Path, text: str, lead: str | None, looks_like_ecg: Look
             parts.append(gap)
             continue
         if "/" in name or name == base.name:
-            raise DataError(f"{base.name}.hea names the segment {shown(name)}; expected a record beside it")
+            raise DataError(f"{base.name}.hea names the segment {plain_text(name)}; expected a record beside it")
         wanted = found.lead if found else lead
         own = base.with_name(name)
         segment_text = _header_text(own.with_name(f"{name}.hea"))

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from ecgnb.datasets.own.columns import listed, shown
+from ecgnb.datasets.own.columns import listed
 from ecgnb.datasets.own.limits import MAX_BYTES
-from ecgnb.errors import DataError
+from ecgnb.errors import DataError, plain_text
 
 MOST_MEMBERS = 1000
 
@@ -36,7 +36,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         except DataError:
             raise
         except Exception as fault:  # a damaged archive raises almost anything
-            raise DataError(f"{path.name} cannot be unpacked: {shown(str(fault))}; unpack it yourself") from None
+            raise DataError(f"{path.name} cannot be unpacked: {plain_text(str(fault))}; unpack it yourself") from None
         headers = [name for name in members if name.lower().endswith(".hea")]
         yield Path(folder) / (headers or list(members))[0]
 
