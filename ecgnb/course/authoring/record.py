@@ -20,7 +20,8 @@ import jupytext
 import nbformat
 from jupytext.combine import combine_inputs_with_outputs
 
-from ecgnb.classifier.load import DEFAULT, load_classifier
+from ecgnb.classifier.load import DEFAULT
+from ecgnb.classifier.network import load_network
 from ecgnb.classifier.onnx import export_onnx
 from ecgnb.course import exercises
 from ecgnb.course.authoring.card import LEARNED, PRETRAINED, model_card, weights_path
@@ -97,7 +98,7 @@ def update_notebook(lesson: Lesson, *, anew: bool = False) -> bool:
             for file, target in LEARNED.items():
                 shutil.copyfile(folder / file, weights_path("").parents[1] / target)
             weights_path("beat_sequence.md").write_text(model_card("beat_sequence", find("06")), encoding="utf-8")
-            export_onnx(load_classifier(DEFAULT), weights_path(f"{DEFAULT}.onnx"))  # for those who have no PyTorch
+            export_onnx(load_network(DEFAULT), weights_path(f"{DEFAULT}.onnx"))  # for those who have no PyTorch
         ran = _without_traces(nbformat.read(folder / "executed.ipynb", as_version=4))
         ran.metadata["ecgnb"] = {"code_sha256": code_sha256(source), "source": "real"}
     else:

@@ -130,9 +130,9 @@ def cannot_be(values: NDArray[np.float64]) -> str:
         return ""
     if np.ptp(known) == 0:
         return "never changes"
-    if only_rises(known):
-        return "only rises"
-    return f"has {n} values" if (n := len(np.unique(known))) < FEW_VALUES else ""
+    if (n := len(np.unique(known))) < FEW_VALUES:
+        return f"has {n} values"
+    return "only rises" if only_rises(known) else ""
 
 
 def pick_lead(names: Sequence[str], lead: str, where: str) -> int:
@@ -198,7 +198,8 @@ def choose(
             for k, (name, column) in enumerate(zip(names, columns, strict=True), start=1)
         ]
         told = f"no column looks like an ECG: {'; '.join(faults[:12])}{' ...' if len(faults) > 12 else ''}"
-    raise DataError(f"{where}: {told}; say which with --lead (lead=), by name or by number from 1 to {len(columns)}")
+    which = f"by name or by number from 1 to {len(columns)}" if len(columns) > 1 else "as --lead 1 if it is one"
+    raise DataError(f"{where}: {told}; say which with --lead (lead=), {which}")
 
 
 def listed(names: Sequence[str]) -> str:

@@ -285,7 +285,7 @@ def _read(
 def _offset(values: NDArray[np.float64]) -> float:
     """Return what is to be taken off before a signal is kept in single precision; 0 where it does no harm."""
     known = values[np.isfinite(values)]
-    if not len(known):
+    if not len(known) or np.ptp(known) == 0:
         return 0.0
     middle = float(np.median(known))
     with np.errstate(over="ignore", invalid="ignore"):

@@ -230,7 +230,7 @@ def _titles(above: list[str], separator: str, kinds: list[str]) -> tuple[list[st
     if n == 1 and len(rows) > 1 and role(names[0])[0] != "ecg":
         return _named_in_a_line_each(above, n), none
     units = next(([*row, *none][:n] for row in rows if len(row) >= n - spare and all(map(_is_unit, row))), none)
-    bracketed = [re.search(r"[\[(]([^\])]{1,12})[\])]", name) for name in names]
+    bracketed = [re.search(rf"[\[(]({UNIT.pattern})[\])]", name[:100], re.I) for name in names]
     return names, [unit or (inside[1] if inside else "") for unit, inside in zip(units, bracketed, strict=True)]
 
 
