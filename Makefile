@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test test-fast lab app book notebooks full weights readme screenshot bench lint constraints clean
+.PHONY: run test test-fast fuzz lab app book notebooks full weights readme screenshot bench lint constraints clean
 
 run: $(VENV)/.notebooks  ## execute lesson 01, or that of LESSON=02
 	$(BIN)/ecgnb run $(or $(LESSON),01)
@@ -18,6 +18,9 @@ test: lint  ## everything CI checks: ten minutes on two cores
 
 test-fast: $(VENV)/.test  ## for daily work, within two minutes: no lesson is executed, no browser opened
 	$(PYTEST) -m "not slow"
+
+fuzz: $(VENV)/.test  ## each parser on inputs that nobody would write: a minute or so each; FUZZ=2000 for an hour
+	ECGNB_FUZZ=$(or $(FUZZ),40) $(PYTEST) -m fuzz
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

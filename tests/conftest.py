@@ -19,6 +19,7 @@ from pathlib import Path
 
 import jupytext
 import pytest
+from hypothesis import HealthCheck, settings
 from shown import Shown
 from xdist.scheduler import LoadScopeScheduling
 
@@ -30,6 +31,16 @@ from ecgnb.course.lessons import check_parameters, find, profile_parameters, res
 from ecgnb.course.sections import listed, run_first, sections
 from ecgnb.datasets import fetch, load_ecg5000, load_records
 from ecgnb.errors import DataError
+
+FUZZ = int(os.environ.get("ECGNB_FUZZ", "1"))  # times as many examples: see `make fuzz`
+
+
+def fuzz(n):
+    """Let hypothesis try a parser on some hundred inputs; `make fuzz` tries on."""
+    checks = [HealthCheck.function_scoped_fixture]
+    more = settings(max_examples=n * FUZZ, deadline=None, suppress_health_check=checks)
+    return lambda test: pytest.mark.fuzz(more(test))
+
 
 SHORT_LESSON = """
 # %% [markdown]

@@ -14,7 +14,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from conftest import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -290,7 +291,7 @@ ODD_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@fuzz(150)
 @given(st.data())
 def test_any_value_anywhere(content, tmp_path_factory, data):
     """Fuzzed values: a file is used, or it is a `ModelError`."""
@@ -306,7 +307,7 @@ def test_any_value_anywhere(content, tmp_path_factory, data):
     used_or_refused(path)
 
 
-@settings(max_examples=150, deadline=None)
+@fuzz(150)
 @given(st.data())
 def test_any_bytes_anywhere(content, tmp_path_factory, data):
     """A file with some bytes changed, and one of bytes alone."""
@@ -531,7 +532,7 @@ def test_classes_and_scores_are_as_many(tmp_path):
         checked(caught.value)
 
 
-@settings(max_examples=15, deadline=None)
+@fuzz(15)
 @given(st.data())
 def test_any_bytes_of_an_onnx_file(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "fuzzed.onnx"

@@ -6,7 +6,8 @@ import re
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from hypothesis import given, settings
+from conftest import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgnb.course.display import source_page
@@ -94,7 +95,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@fuzz(200)
 @given(st.lists(PIECES, max_size=25).map("".join))
 def test_whatever_is_shown_nothing_acts(text):
     assert_nothing_acts(harmless(f"<html><head></head><body>{text}</body></html>"))

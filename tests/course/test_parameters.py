@@ -8,8 +8,8 @@ import time
 import tokenize
 
 import pytest
-from conftest import ecgnb
-from hypothesis import given, settings
+from conftest import ecgnb, fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgnb.course.lessons import check_parameters, find, lessons, parameters, profile_parameters
@@ -257,7 +257,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@fuzz(300)
 @given(st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=40).map("".join)))
 def test_nothing_but_our_errors_leaves_the_reading_of_parameters(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "fuzz.yaml"

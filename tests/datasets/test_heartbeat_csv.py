@@ -4,7 +4,8 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from conftest import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgnb.datasets import heartbeat_csv, load_heartbeat_csv, load_heartbeat_csvs, read_beats
@@ -233,7 +234,7 @@ def tables(draw):
     return bytes(content)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(150)
 @given(content=tables())
 def test_any_bytes_are_beats_or_refused_with_a_sentence(tmp_path, content):
     (tmp_path / "beats.csv").write_bytes(content)

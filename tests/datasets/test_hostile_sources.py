@@ -15,7 +15,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from conftest import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgnb.datasets import fetch as fetch_function
@@ -319,7 +320,7 @@ def mutated(draw):
     return lzma.compress(content) if inside else bytes(content)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(300)
 @given(archive=mutated())
 def test_a_mutated_archive_gives_whole_files_or_a_sentence(tmp_path, archive):
     for path in (*tmp_path.glob(".*"), *tmp_path.iterdir()):

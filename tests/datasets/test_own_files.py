@@ -10,7 +10,8 @@ import zipfile
 import numpy as np
 import pytest
 import wfdb
-from hypothesis import HealthCheck, given, settings
+from conftest import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.io import savemat
 
@@ -545,7 +546,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(150)
 @given(
     rows=st.lists(st.lists(CELLS, min_size=1, max_size=5), min_size=1, max_size=40),
     separator=st.sampled_from([",", ";", "\t", " ", "|"]),
@@ -558,7 +559,7 @@ def test_any_table_is_read_or_refused(tmp_path, rows, separator, encoding, fs):
     assert said_of(path, fs).isprintable()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(150)
 @given(data=st.data(), kind=st.sampled_from(["rec.hea", "a.edf", "a.npy", "a.zip", "a.csv"]))
 def test_any_damaged_file_is_read_or_refused(tmp_path, data, kind):
     path = tmp_path / kind
