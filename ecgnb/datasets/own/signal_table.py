@@ -267,10 +267,14 @@ def _read(
     signals: list[NDArray[np.float32]] = []
     times: dict[int, list[NDArray[np.float64]]] = {clock: [] for clock in clocks}
     skip = layout.skip
-    for part in _parts(path, form, [column], clocks, BLOCK):
+    numbers = [clock for clock in clocks if form.kinds[clock] == "number"]
+    texts = [clock for clock in clocks if clock not in numbers]
+    for part in _parts(path, form, [column, *numbers], texts, BLOCK):
         with np.errstate(over="ignore"):  # what single precision cannot hold is infinite
             signals.append((part[column].to_numpy(np.float64)[skip:] - offset).astype(np.float32))
-        for clock in clocks:
+        for clock in numbers:
+            times[clock].append(part[clock].to_numpy(np.float64)[skip:])
+        for clock in texts:
             times[clock].append(seconds_of(part[clock].iloc[skip:], form.kinds[clock], form.decimal))
         skip = 0
     signal = np.concatenate(signals)
