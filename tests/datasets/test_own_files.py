@@ -154,7 +154,7 @@ FORMS = {
         1,
     ),
     "LabChart": (lines(T1000, E1000, np.sin(T1000), separator="\t", above=LABCHART), {}, 1000, "ECG", "", 1),
-    "AcqKnowledge": (lines(E1000, np.sin(T1000), separator="\t", above=ACQ), {}, 1000, "ECG - 1", "", 1),
+    "AcqKnowledge": (lines(E1000, np.sin(T1000), separator="\t", above=ACQ), {}, 1000, "ECG - 1", "mV", 1),
     "Empatica": (lines(E, above="1767345300.000000\n250.000000\n"), {}, 250, "", "", 1),
     "a watch, in German": (lines(comma(UV), above=WATCH_DE), {}, 512, "Ableitung I", "µV", 1000),
     "a watch, 511.443": (lines(comma(UV), above=WATCH), {}, 511.443, "Lead I", "µV", 1000),
@@ -241,7 +241,6 @@ def test_an_ecg_that_begins_late(tmp_path):
         (lines(*zip(*[E, -E], strict=True)), "each of its lines is a lead.: several columns could be the ECG: 1, 2"),
         (lines(10 * T, E, above="time,ecg\n"), "'time' rises by 0.04 a sample|says 25"),
         (lines(100 * T, E, above="seconds,ecg\n"), "says 2.5 samples per second"),
-        (lines(E, above="Sampling rate: 1 Hz\n"), "seems to say 1 samples per second; expected 10 to 20000"),
     ],
 )
 def test_what_is_asked_back(tmp_path, text, message):
@@ -270,6 +269,137 @@ def test_two_columns_without_names_are_told_apart_by_the_gate(tmp_path):
     assert found.lead == "A2" and found.notes == ("the only column that could be an ECG",)
 
 
+TABLE = lines(T, E, above="time,ecg\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Frequency response: 0.05 - 150 Hz",
+        "Befund: SR 120",
+        "Max. Frequenz: 110",
+        "High cut: 100 Hz",
+        "Filtro: 150 Hz",
+        "Battery sampling: 100",
+        "Number of samples: 6000",
+        "Samples,6000",
+        "Herzfrequenz: 75",
+        "SR: 75",
+        "Powerline: 50 Hz",
+        "Respiratory rate,15",
+        "PR interval: 160 ms",
+        "Baud rate: 115200",
+        "Recording duration: 24 s",
+        "Sweep rate: 25 mm/s",
+        "Data rate: 9600",
+        "Gain: 200; Sampling channels: 2",
+        "ADC: 24 bit, 32 kHz clock",
+        "Sample taken at 10:15 on 02.01.2026",
+        "Full scale (FS): 500",
+    ],
+)
+def test_a_line_about_something_else_is_no_rate(tmp_path, line):
+    (tmp_path / "a.csv").write_text(f"{line}\n{TABLE}")
+    assert read_recording(tmp_path / "a.csv").fs == 250
+    (tmp_path / "b.csv").write_text(f"{line}\nrecorded at home\n\n" + lines(E))
+    assert read_recording(tmp_path / "b.csv").fs is None
+
+
+@pytest.mark.parametrize(
+    ("line", "fs"),
+    [
+        ("Abtastrate: 1.000 Hz", 1000),
+        ("Sample rate: 1 kS/s", 1000),
+        ("Sampling rate: 1'000 Hz", 1000),
+        ("Sampling rate 1 500 Hz", 1500),
+        ("Sample time: 0.004", 250),
+        ("# fs (Hz) 250", 250),
+        ("rate: 250 S/s", 250),
+        ("Taxa de amostragem: 250 amostras/s", 250),
+        ("Sampling period [ms]: 4", 250),
+        ('"SampleRate","250"', 250),
+        ("Recording 24 s at 250 Hz, filter 0.5-40 Hz", 250),
+        ("ACC sampling rate: 50 Hz\nECG sampling rate: 250 Hz", 250),
+        ("Herzfrequenz 75\nAbtastrate 250 Hz", 250),
+        ("Frequenza di campionamento: 250 Hz", 250),
+        ("dt = 0.004", 250),
+    ],
+)
+def test_rates_in_many_words(tmp_path, line, fs):
+    (tmp_path / "a.csv").write_text(f"{line}\n\n" + lines(E))
+    assert read_recording(tmp_path / "a.csv").fs == fs
+
+
+def test_a_clock_counts_more_than_a_line(tmp_path):
+    (tmp_path / "a.csv").write_text(f"# Sampling rate: 500 Hz\n{TABLE}")
+    found = read_recording(tmp_path / "a.csv")
+    assert found.fs == 250 and "500 Hz; its column of time says 250, and was believed" in found.notes[-1]
+    (tmp_path / "b.csv").write_text("Sampling rate: 250 Hz\nSampling rate: 360 Hz\n" + lines(E))
+    found = read_recording(tmp_path / "b.csv")
+    assert found.fs is None and "may say the rate, and is not understood" in found.notes[-1]
+    back = lines(T[::-1], E, above="# fs = 250\ntime,ecg\n")
+    (tmp_path / "c.csv").write_text(back)
+    with pytest.raises(DataError, match="does not run forward"):
+        read_recording(tmp_path / "c.csv")
+
+
+def test_a_clock_of_each_signal(tmp_path):
+    emg, half = np.arange(len(T)) / 1000, [f"{s}" if k < len(T) // 2 else "" for k, s in enumerate(T)]
+    ecg_half = [value if k < len(T) // 2 else "" for k, value in enumerate(E)]
+    (tmp_path / "a.csv").write_text(lines(emg, RESP, half, ecg_half, above="time,emg,time,ecg\n"))
+    found = read_recording(tmp_path / "a.csv")
+    assert found.fs == 250 and len(found.signal) == len(T) // 2
+
+
+def test_full_seconds_that_start_within_one(tmp_path):
+    for late in (0.0, 0.3, 0.9):
+        (tmp_path / "a.csv").write_text(lines(stamps(T + late, "%Y-%m-%d %H:%M:%S"), E, above="date,ecg\n"))
+        assert read_recording(tmp_path / "a.csv").fs == 250
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (lines(comma(T), comma(E, 4), above="time,ecg\n"), "commas divide its columns and stand in its numbers"),
+        (lines(["I"] * 9 + ["II"] * 9, [1.5] * 18, above="lead,ecg\n"), "2 recordings one under the other"),
+        (lines(*[E[k::8] for k in range(8)], separator=" "), "samples seem to go on from column to column"),
+    ],
+)
+def test_what_would_be_read_wrongly_is_refused(tmp_path, text, message):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_recording(tmp_path / "a.csv", fs=250)
+
+
+@pytest.mark.parametrize("above", ["0\n", "250\n", f"{len(E)}\n", f"{len(E)}\n250\n"])
+def test_first_rows_that_are_no_samples(tmp_path, above):
+    (tmp_path / "a.csv").write_text(above + "".join(f"{value:.4f}\n" for value in E))
+    found = read_recording(tmp_path / "a.csv", fs=250)
+    assert len(found.signal) == len(E) and found.notes
+
+
+def test_leads_off_is_no_value(tmp_path):
+    (tmp_path / "a.csv").write_text("!\n" * 40 + lines([*E[:100], "!", *E[101:]]))
+    found = read_recording(tmp_path / "a.csv", fs=250)
+    assert np.flatnonzero(np.isnan(found.signal[-len(E) :])).tolist() == [100]
+
+
+def test_row_names_of_r(tmp_path):
+    rows = "".join(f'"{k}" {s} {value}\n' for k, (s, value) in enumerate(zip(T, E, strict=True), start=1))
+    (tmp_path / "a.txt").write_text('"time" "ecg"\n' + rows)
+    found = read_recording(tmp_path / "a.txt")
+    assert (found.fs, found.lead) == (250, "ecg")
+
+
+def test_rdsamp_in_words(tmp_path):
+    rows = "".join(f"  {int(s // 60)}:{s % 60:06.3f}  {-value}  {value}\n" for s, value in zip(T, E, strict=True))
+    above = "   Elapsed time      V5     MLII\n   hh:mm:ss.mmm     (mV)     (mV)\n"
+    (tmp_path / "a.txt").write_text(above + rows)
+    found = read_recording(tmp_path / "a.txt")
+    assert (found.fs, found.lead, found.unit) == (250, "MLII", "mV")
+    np.testing.assert_allclose(found.signal, E, atol=1e-4)
+
+
 # Names and behaviour
 
 
@@ -290,9 +420,12 @@ def test_roles():
         assert role(name)[0] == "ecg", name
     for name in ("time", "Timestamp [ms]", "millis", "Zeit", "t", "Elapsed time", "unix_time"):
         assert role(name)[0] == "time", name
-    for name in ("hr", "heart_rate", "ECG_Rate", "acc_x", "resp", "PPG_Clean", "ECG_Quality", "event", "SpO2"):
+    for name in ("hr", "heart_rate", "ECG_Rate", "acc_x", "resp", "PPG_Clean", "ECG_Quality", "event", "ecg_noise"):
         assert role(name)[0] == "other", name
-    for name in ("value", "A1", "ch1", "CH2", "data"):
+    for name in ("Derivación I", "Dérivation II", "心電図[mV]", "ЭКГ", "Ch 2 [II]", "ECG Lead II red", "EEG ECG"):
+        assert role(name)[0] == "ecg", name
+    assert role("ECG_I")[1] > role("ECG_II")[1] and role("ECG Time (s)")[0] == role("время")[0] == "time"
+    for name in ("value", "A1", "ch1", "CH2", "data", "Sample (mV)", "Level"):
         assert role(name)[0] == "", name
     ranks = [role(name)[1] for name in ("MLII", "ECG", "I", "V5", "V1")]
     assert ranks == sorted(ranks)

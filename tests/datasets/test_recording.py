@@ -153,7 +153,7 @@ def spoil(path, old, new):
     ("old", "new", "message"),
     [
         ("rec.dat", "../rec.dat", "cannot be read: invalid syntax"),
-        ("rec.dat", "other.dat", r"rec\.hea names other\.dat; expected its signals in rec\.dat"),
+        ("rec.dat", "other.dat", r"other\.dat is missing; a WFDB record needs rec\.hea and other\.dat"),
         ("360 3000", "360 300000000000", "its header promises .*; the file looks cut off"),
         ("360 3000", "360", "does not say how many samples"),
         (" 212 ", " 516 ", "has the format 516; expected one of 16, 24"),

@@ -28,6 +28,10 @@ NAMED = (
 )
 
 
+class NoUnitFitsError(DataError):
+    """A column of time that no unit makes a sampling rate of."""
+
+
 def seconds_of(column: Any, kind: str, decimal: str) -> NDArray[np.float64]:
     """Return a column of time as numbers, in seconds where it is a clock or a date, else in its own unit.
 
@@ -43,7 +47,8 @@ def seconds_of(column: Any, kind: str, decimal: str) -> NDArray[np.float64]:
     text = text.str.replace(decimal, ".")
     if kind == "number":
         return pd.to_numeric(text, errors="coerce").to_numpy(float, na_value=np.nan)
-    text = text.str.replace(",", ".")
+    text = text.str.replace(",", ".").str.replace(r"^(\d+:\d+:\d+):(\d{3})$", r"\1.\2", regex=True)
+    text = text.str.replace(r"^\d+ days? ", "", regex=True)
     seconds = np.zeros(len(text))
     for part in text.str.rsplit(":", n=2, expand=True).apply(pd.to_numeric, errors="coerce").to_numpy(float).T:
         seconds = np.where(np.isnan(part), seconds, 60 * seconds + part)
@@ -114,7 +119,7 @@ def rate_of(time: NDArray[np.float64], name: str, kind: str, quantum: float, fil
     if not unit:
         plausible = [u for u, size in UNITS.items() if LOWEST_PLAUSIBLE <= 1 / (step * size) <= HIGHEST_PLAUSIBLE]
         if not plausible:
-            raise DataError(
+            raise NoUnitFitsError(
                 f"{file}: {called} rises by {step:g} a sample: no unit makes a rate of that; give fs (--fs)"
             )
         unit = plausible[0]
@@ -132,8 +137,8 @@ def rate_of(time: NDArray[np.float64], name: str, kind: str, quantum: float, fil
 
 def _first_of_each(time: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return where a new stamp stands, and the stamps: the samples of a packet may share one."""
-    new = np.flatnonzero(np.r_[True, np.diff(time) != 0])
-    if len(new) > 2 and len(new) < 0.9 * len(time):
+    new = np.flatnonzero(np.diff(time) != 0) + 1  # the first packet may have lost its start
+    if len(new) > 1 and len(new) < 0.9 * len(time):
         return new, time[new]
     return np.arange(len(time)), time
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -20,16 +21,23 @@ RANKS = (
 
 ELECTRODES = {"llra": "ii", "lara": "i", "llla": "iii", "vxra": "v1"}  # two electrodes that make a lead
 
-TIME = {
-    "time", "timestamp", "timestamps", "t", "ts", "elapsed", "sec", "secs", "second", "seconds", "ms", "msec", "millis",
-    "millisecond", "milliseconds", "us", "usec", "micros", "microseconds", "ns", "nanoseconds", "clock", "date",
-    "datetime", "datum", "uhrzeit", "zeit", "zeitstempel", "temps", "heure", "horodatage", "tiempo", "hora", "fecha",
-    "tempo", "data ora", "tid", "tijd", "czas", "unix", "unixtime", "epoch",
+TIME_WORDS = {
+    "time", "timestamp", "timestamps", "tstamp", "elapsed", "millis", "micros", "milliseconds", "microseconds",
+    "nanoseconds", "datetime", "uhrzeit", "zeit", "zeitstempel", "temps", "horodatage", "tiempo", "tempo", "tijd",
+    "unixtime", "aika", "ido", "cas", "zaman", "время", "χρονος", "时间", "時間", "시간",
 }  # fmt: skip
 
-COUNT = {
-    "", "index", "idx", "sample", "samples", "n", "nr", "no", "num", "number", "nseq", "seq", "sequence", "packet",
-    "packets", "counter", "count", "row", "id", "frame", "unnamed", "level", "sampleid", "samplenumber", "messwert",
+TIME = TIME_WORDS | {
+    "t", "ts", "sec", "secs", "second", "seconds", "ms", "msec", "millisecond", "us", "usec", "ns", "clock", "date",
+    "datum", "heure", "hora", "fecha", "tid", "czas", "unix", "epoch",
+}  # fmt: skip
+
+ECG_WORDS = ("ecg", "ekg", "elektrokardio", "electrocardio", "心电", "心電", "экг", "ηκγ", "심전도")
+
+NO_ECG_OF_AN_ECG = {
+    "rate", "quality", "phase", "peak", "peaks", "noise", "baseline", "sqi", "flag", "status", "template", "annotation",
+    "annotations", "label", "labels", "event", "events", "marker", "impedance", "leadoff", "artifact", "residual", "r",
+    "resp", "respiration", "rsp", "edr",
 }  # fmt: skip
 
 OTHER = {
@@ -40,6 +48,11 @@ OTHER = {
     "pcg", "bcg", "event", "events", "marker", "markers", "trigger", "label", "labels", "class", "annotation",
     "annotations", "quality", "sqi", "battery", "bat", "red", "ir", "infrared", "green", "peaks", "peak", "flag",
     "status", "state", "leadoff", "off", "impedance", "speed", "altitude", "humidity", "pressure", "rhythm", "phase",
+}  # fmt: skip
+
+DULL = {
+    "lead", "leads", "channel", "chan", "ch", "ableitung", "derivation", "derivacion", "derivacao", "signal", "mv",
+    "uv", "in", "svod",
 }  # fmt: skip
 
 FEW_VALUES = 6  # a signal of fewer is a state, not an ECG
@@ -65,45 +78,39 @@ class Column(NamedTuple):
 
 
 def plain(name: str) -> str:
-    """Return a column's name without unit, brackets and decoration, in small letters: "Lead II (mV)" is "ii"."""
+    """Return a name without unit, brackets, accents and decoration, in small letters: "Dérivation II (mV)" is "ii"."""
     name = re.sub(r"[\[(<{][^\])>}]{0,40}[\])>}]", " ", name[:200])
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    words = [word for word in re.split(r"[^0-9a-zA-Zµ]+", name.lower()) if word]
-    dull = {
-        "lead",
-        "leads",
-        "channel",
-        "chan",
-        "ch",
-        "ableitung",
-        "derivation",
-        "derivacion",
-        "derivação",
-        "signal",
-        "mv",
-        "uv",
-        "µv",
-    }
-    return " ".join([word for word in words if word not in dull] or words)
+    letters = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
+    words = [word for word in re.split(r"[\W_]+", unicodedata.normalize("NFC", letters).lower()) if word]
+    return " ".join([word for word in words if word not in DULL and word not in ("μv", "μ")] or words)
 
 
 def role(name: str) -> tuple[str, int]:
-    """Return what a name says: "ecg", "time", "count", "other" or "" (nothing); and an ECG's rank."""
+    """Return what a name says: "ecg", "time", "other" or "" (nothing); and an ECG's rank."""
     short = plain(name)
     words, squashed = set(short.split()), short.replace(" ", "")
-    if squashed in OTHER or (words & OTHER and not (words & OTHER <= {"heart"} and "ecg" in squashed)):
-        return "other", 0
-    electrodes = next((lead for pair, lead in ELECTRODES.items() if pair in squashed), "")
-    for rank, names in enumerate(RANKS):
-        if electrodes in names or squashed in names or words & set(names) - {"i"} or words == {"ecg", "i"}:
-            return "ecg", rank
-    if re.search("ecg|ekg|elektrokardio|electrocardio", squashed):
-        return "ecg", next(k for k, names in enumerate(RANKS) if "ecg" in names)
-    if words & TIME or squashed in TIME or squashed.startswith(("timestamp", "elapsed", "time")):
+    is_ecg = any(word in squashed for word in ECG_WORDS)
+    if words & TIME_WORDS or (not is_ecg and (words & TIME or squashed.startswith(("timestamp", "elapsed", "time")))):
         return "time", 0
-    if name.strip() and (words & COUNT or squashed in COUNT):
-        return "count", 0
-    return "", 0
+    inside = re.search(r"[\[(]\s*([\w ]{1,8}?)\s*[\])]", name[:200])  # "Ch 2 [II]"
+    lead = next((one for pair, one in ELECTRODES.items() if pair in squashed), "") or _rankless(words)
+    for rank, names in enumerate(RANKS):
+        if lead in names or (inside and inside[1].lower() in names and not words & OTHER):
+            return ("other", 0) if words & NO_ECG_OF_AN_ECG else ("ecg", rank)
+    if is_ecg:
+        common = next(k for k, names in enumerate(RANKS) if "ecg" in names)
+        return ("other", 0) if words & NO_ECG_OF_AN_ECG else ("ecg", common)
+    return ("other", 0) if words & OTHER or squashed in OTHER else ("", 0)
+
+
+def _rankless(words: set[str]) -> str:
+    """Return the one word that names a lead, where the others only say that it is an ECG; else empty text."""
+    leads = {name for names in RANKS for name in names} - {"ecg", "ekg"}
+    found = sorted(words & leads, key=lambda word: -len(word))
+    rest = words - leads - {"ecg", "ekg"}
+    sure = len(found) == 1 and (len(found[0]) > 1 or not rest or words & {"ecg", "ekg"})
+    return found[0] if sure and not words & OTHER - {"red", "off", "green", "ir", "eeg"} else ""
 
 
 def only_rises(values: NDArray[np.float64]) -> bool:
@@ -133,6 +140,11 @@ def cannot_be(values: NDArray[np.float64]) -> str:
     if (n := len(np.unique(known))) < FEW_VALUES:
         return f"has {n} values"
     return "only rises" if only_rises(known) else ""
+
+
+def _are_of_r(names: Sequence[str]) -> bool:
+    """Say whether names are those that R gives to columns without any: V1, V2, ..., and not six chest leads."""
+    return 1 < len(names) != 6 and list(names) == [f"V{k}" for k in range(1, len(names) + 1)]
 
 
 def pick_lead(names: Sequence[str], lead: str, where: str) -> int:
@@ -175,15 +187,19 @@ def choose(
         Where several could be it, or none: names them all, and asks for one.
     """
     names = [column.name for column in columns]
-    named = sorted((role(name)[1], k) for k, name in enumerate(names) if role(name)[0] == "ecg")
-    unnamed = [k for k, name in enumerate(names) if role(name)[0] == ""]
+    roles = [("", 0)] * len(names) if _are_of_r(names) else [role(name) for name in names]
+    named = sorted((rank, k) for k, (kind, rank) in enumerate(roles) if kind == "ecg")
+    unnamed = [k for k, (kind, _) in enumerate(roles) if kind == ""]
     possible = [k for _, k in named if not cannot_be(columns[k].values)] or [
         k for k in unnamed if not cannot_be(columns[k].values)
     ]
-    if named and possible:
+    if possible and possible[0] in [k for _, k in named]:
+        if fs is not None and looks_like_ecg is not None and len(possible) > 1:
+            alike = [k for k in possible if roles[k] == roles[possible[0]]]  # a dead one among them is passed over
+            return next((k for k in alike if looks_like_ecg(columns[k].values, fs)), alike[0]), ""
         return possible[0], ""
-    alone = [k for _, k in named] or (unnamed if len(columns) == 1 else [])
-    if len(alone) == 1 and cannot_be(columns[alone[0]].values) != "only rises":
+    alone = ([k for _, k in named] or unnamed) if len(columns) == 1 else []
+    if alone and cannot_be(columns[alone[0]].values) != "only rises":
         return alone[0], ""  # what is wrong with it is said where it is read
     if len(possible) > 1 and looks_like_ecg is not None and fs is not None:
         possible = [k for k in possible if looks_like_ecg(columns[k].values, fs)] or possible

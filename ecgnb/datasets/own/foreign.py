@@ -11,6 +11,8 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("SCP-ECG", "BioSig's save2gdf makes EDF of it"),
     ("HL7 aECG", "BioSig's save2gdf makes EDF of it"),
     ("an ECG in XML", "sierraecg (Philips) or musexmlex (GE MUSE) make a table of it"),
+    ("a page or a drawing", "ask whoever made it for the samples (CSV, EDF or WFDB)"),
+    ("a BrainVision header", "save the signal as EDF or .csv (mne)"),
     ("a PDF", "it is a picture of an ECG; ask whoever made it for the samples (CSV, EDF or WFDB)"),
     ("a picture", "ask whoever made it for the samples (CSV, EDF or WFDB)"),
     ("an Excel workbook", "save the sheet as .csv"),
@@ -44,6 +46,10 @@ def kind_of(content: bytes, ending: str = "") -> str:
         return "DICOM"
     if content[16:22] == b"SCPECG" or (ending == ".scp" and b"SCPECG" in content):
         return "SCP-ECG"
+    if text[:500].lower().startswith((b"<!doctype html", b"<html", b"<svg")):
+        return "a page or a drawing"
+    if text.startswith((b"Brain Vision", b"BrainVision")):
+        return "a BrainVision header"
     if text.startswith(b"<"):
         return "HL7 aECG" if b"AnnotatedECG" in text or b"urn:hl7-org" in text else "an ECG in XML"
     starts = (

@@ -12,8 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgnb.datasets.own import columns as choice
-from ecgnb.datasets.own.clock import rate_of, seconds_of
+from ecgnb.datasets.own.clock import NoUnitFitsError, rate_of, seconds_of
 from ecgnb.datasets.own.columns import Column, LooksLikeEcg
+from ecgnb.datasets.own.first_rows import rows_that_are_no_samples
 from ecgnb.datasets.own.header_lines import read_above
 from ecgnb.datasets.own.recorded import Recording, as_recording
 from ecgnb.datasets.own.table_form import TableForm, cells_of, first_lines
@@ -23,6 +24,10 @@ from ecgnb.errors import DataError, plain_text
 BLOCK = 2_000_000  # rows read at a time
 
 BEHAVES = 60_000  # rows that tell what a column does
+
+GROUPS = ("lead", "leads", "record", "recording", "patient", "subject", "file", "id", "channel", "case", "session")
+
+MOST_STACKED = 1000  # changes of such a column; one that changes more often says something else
 
 UNIX = 1e8  # s; a column that rises from there on is a clock
 
@@ -95,16 +100,17 @@ def read_signal_table(
             path.name,
             of=f"line {position + 1} of {len(names)}" if len(names) > 1 else "",
         )
-    layout = _layout(first_lines(path, head), path)
+    layout = _layout(first_lines(path, head), path, fs)
     form = layout.form
     found = [Column(form.names[column], layout.first_values[column]) for column in layout.signals]
     rate_to_judge = fs or layout.fs or _rate_of_sample(layout)
     position, why = _pick(found, lead, path.name, rate_to_judge, looks_like_ecg)
     column = layout.signals[position]
-    clocks = [] if fs is not None or layout.fs is not None else layout.clocks
+    _refuse_stacked(path, form)
+    clocks = [] if fs is not None else _clocks_of(column, layout)
     signal, times = _read(path, layout, column, clocks)
-    rate, how = (layout.fs, layout.said) if layout.fs else _rate_from(times, layout, path)
-    notes = tuple(note for note in (*layout.notes, why) if note)
+    rate, how, doubt = _rate(times, layout, path)
+    notes = tuple(note for note in (*layout.notes, why, doubt, _lost_at_the_end(layout, column, len(signal))) if note)
     if fs is not None and rate is not None and abs(fs - rate) > 0.01 * rate:
         notes += (f"the file says {rate:g} samples per second ({how}), and {fs:g} were given",)
     if fs is None and rate is None and layout.not_understood:
@@ -126,36 +132,69 @@ def _pick(
     return choice.choose(found, where, fs, looks_like_ecg)
 
 
-def _layout(form: TableForm, path: Path) -> Layout:
+def _layout(form: TableForm, path: Path, fs_given: float | None) -> Layout:
     """Find out which columns hold signals and which the time."""
     above = read_above(form.above, form.n_columns)
     if any(above.names):
-        form = replace(form, names=above.names)
+        form = replace(form, names=above.names, units=list(above.units) or form.units)
     numbers = [k for k, kind in enumerate(form.kinds) if kind == "number"]
     values = _first_values(path, form, numbers)
-    skip, fs, note = _rows_that_are_no_samples(form, values, above.fs)
+    skip, fs, note = rows_that_are_no_samples(form, values, above.fs or fs_given)
     values = {k: column[skip:] for k, column in values.items()}
-    named = [k for k in numbers if choice.role(form.names[k])[0] == "time"]
+    named = [k for k in numbers if choice.role(form.names[k])[0] == "time" or _rises_in_seconds(form, k, values[k])]
     stamps = [k for k, kind in enumerate(form.kinds) if kind in ("clock", "date")]
-    rising = [k for k in numbers if not form.names[k].strip() and _is_clock(values[k], k == 0 and len(numbers) > 1)]
+    rising = [k for k in numbers[:1] if not form.names[k].strip() and len(numbers) > 1 and _is_clock(values[k])]
     signals = [k for k in numbers if k not in named and k not in rising]
     if not signals:
-        raise DataError(
-            f"{path.name} has a column of time and no other that holds numbers"
-            if named or rising or stamps
-            else f"{path.name} holds no column of numbers"
-        )
-    said = (
-        f"from the line {plain_text(above.said)!r}"
-        if above.said
-        else "from its header"
-        if above.fs
-        else "from its second row"
-    )
+        raise DataError(f"{path.name}{_why_no_signal(form, bool(named or rising or stamps))}")
+    _refuse_wrapped(form, [values[k] for k in signals], path.name)
+    said = f"from the line {plain_text(above.said, 60)!r}" if above.said else "from its header"
+    fs = above.fs if above.fs or fs == fs_given else fs
     return Layout(
-        form, signals, _likeliest_first([*named, *stamps, *rising], form), values, skip, fs, said,
-        above.not_understood, (note,) if note else (), above.unit,
+        form, signals, _likeliest_first([*named, *stamps, *rising], form), values, skip, fs,
+        said if above.fs else "from its second row", above.not_understood, (note,) if note else (), above.unit,
     )  # fmt: skip
+
+
+def _refuse_stacked(path: Path, form: TableForm) -> None:
+    """Raise `DataError` where several recordings, or leads, stand one under the other."""
+    groups = [k for k, name in enumerate(form.names) if choice.plain(name) in GROUPS and form.kinds[k] != "empty"]
+    for group in groups[:1]:
+        changes, last, seen = 0, "", False
+        for part in _parts(path, form, [], [group], BLOCK):
+            text = part[group].fillna("").to_numpy(dtype=str)
+            changes += int((text[1:] != text[:-1]).sum()) + int(seen and text[0] != last)
+            last, seen = text[-1], True
+        if 0 < changes < MOST_STACKED:
+            raise DataError(
+                f"{path.name} holds {changes + 1} recordings one under the other, as its column "
+                f"{plain_text(form.names[group], 40)!r} says; expected one: cut it apart"
+            )
+
+
+def _rises_in_seconds(form: TableForm, column: int, values: NDArray[np.float64]) -> bool:
+    return form.units[column].lower() in ("s", "sec", "seconds", "ms", "us", "µs", "ns") and choice.only_rises(values)
+
+
+def _why_no_signal(form: TableForm, has_clock: bool) -> str:
+    """Say why a table holds no signal, and what stands in the place of one."""
+    texts = [k for k, kind in enumerate(form.kinds) if kind == "text"]
+    shown = f" (column {texts[0] + 1} holds {plain_text(form.body[0][texts[0]], 20)!r})" if texts else ""
+    what = "a column of time and no other that holds numbers" if has_clock else "no column of numbers"
+    return f" has {what}{shown}; expected the signal, one sample a line"
+
+
+def _refuse_wrapped(form: TableForm, columns: list[NDArray[np.float64]], name: str) -> None:
+    """Raise `DataError` where the samples go on from column to column, as Fortran and some sensors write them."""
+    if len(columns) < 4 or any(cell.strip() for cell in form.names) or not all(len(c) > 20 for c in columns):
+        return
+    block = np.stack([column[:2000] for column in columns], axis=1)
+    flat = block.ravel()
+    if np.isfinite(block).all() and np.abs(np.diff(flat)).mean() < 0.7 * np.abs(np.diff(block, axis=0)).mean():
+        raise DataError(
+            f"{name} has {len(columns)} columns, and its samples seem to go on from column to column; "
+            "expected one sample a line: write it anew so"
+        )
 
 
 def _likeliest_first(clocks: list[int], form: TableForm) -> list[int]:
@@ -163,15 +202,15 @@ def _likeliest_first(clocks: list[int], form: TableForm) -> list[int]:
     return sorted(clocks, key=lambda k: (form.kinds[k] != "number", not form.units[k], k))
 
 
-def _is_clock(values: NDArray[np.float64], is_first: bool) -> bool:
-    """Say whether an unnamed column is a clock: evenly rising and the first, or from some year on."""
+def _is_clock(values: NDArray[np.float64]) -> bool:
+    """Say whether an unnamed first column is a clock: it rises from line to line, or counts from some year on."""
     known = values[np.isfinite(values)]
     if len(known) < 5:
         return False
     steps = np.diff(known)
-    if is_first and steps.min() > 0 and np.ptp(steps) < 0.5 * steps.mean():
+    if steps.min() > 0 and steps.max() < 5 * np.median(steps):
         return True
-    return bool(is_first and known[0] > UNIX and steps.min() >= 0 and known[-1] > known[0])
+    return bool(known[0] > UNIX and steps.min() >= 0 and known[-1] > known[0])
 
 
 def _first_values(path: Path, form: TableForm, numbers: list[int]) -> dict[int, NDArray[np.float64]]:
@@ -179,37 +218,6 @@ def _first_values(path: Path, form: TableForm, numbers: list[int]) -> dict[int, 
     if table is None:
         raise DataError(f"{path.name} holds no sample; expected one a line")
     return {k: table[k].to_numpy(np.float64) for k in numbers}
-
-
-def _rows_that_are_no_samples(
-    form: TableForm, values: dict[int, NDArray[np.float64]], fs: float | None
-) -> tuple[int, float | None, str]:
-    """Return how many rows come before the samples, the rate that they or the header say, and what to say of it."""
-    first = np.array([column[:3] for column in values.values() if len(column) > 3])
-    if not len(first) or not np.isfinite(first[:, :2]).all():
-        return 0, fs, ""
-    start, rate, _ = first.T
-    of_rest = np.array(
-        [np.nanmax(np.abs(column[2:])) if np.isfinite(column[2:]).any() else 0 for column in values.values()]
-    )
-    if (
-        (np.ptp(start) == 0 and 1e9 < start[0] < 4e9)
-        and np.ptp(rate) == 0
-        and 1 <= rate[0] <= 5000
-        and (of_rest < 1e9).all()
-    ):
-        return 2, fs or float(rate[0]), f"its first two rows are a time and the rate {rate[0]:g}, no samples"
-    n_rows = len(next(iter(values.values())))
-    counts = np.ptp(start) == 0 and start[0] == round(start[0]) and n_rows - 2 <= start[0] <= n_rows + 2
-    if (
-        any(line.strip().lower().endswith(("channels", "channel")) for line in form.above)
-        and start[0] > 100
-        and np.ptp(start) == 0
-    ):
-        counts = True
-    if counts and n_rows > 100:
-        return 1, fs, f"its first row, {start[0]:g}, is a number of samples and none itself"
-    return 0, fs, ""
 
 
 def _rate_of_sample(layout: Layout) -> float | None:
@@ -229,6 +237,30 @@ def _rate_of_sample(layout: Layout) -> float | None:
 def _clock_name(form: TableForm, clock: int) -> str:
     name, unit = form.names[clock], form.units[clock]
     return f"{name} [{unit}]" if unit and unit not in name else name
+
+
+def _clocks_of(column: int, layout: Layout) -> list[int]:
+    """Return the columns of time of a signal: where each signal has its own, the one that stands before it."""
+    named = [k for k in layout.clocks if layout.form.kinds[k] == "number" and layout.form.names[k].strip()]
+    before = [k for k in named if k < column]
+    alike = len({choice.plain(layout.form.names[k]) for k in named}) == 1 or len(layout.signals) == len(named)
+    return [max(before)] if len(named) > 1 and before and alike else layout.clocks
+
+
+def _rate(times: dict[int, NDArray[np.float64]], layout: Layout, path: Path) -> tuple[float | None, str, str]:
+    """Return the rate, where it came from, and what is doubtful: a column of time counts more than a line above."""
+    try:
+        rate, how = _rate_from(times, layout, path)
+    except NoUnitFitsError:
+        if not layout.fs:
+            raise
+        rate, how = None, ""
+    if rate is None:
+        return layout.fs, layout.said if layout.fs else "", ""
+    doubt = ""
+    if layout.fs and abs(rate - layout.fs) > 0.02 * rate:
+        doubt = f"{layout.said}: {layout.fs:g} Hz; its column of time says {rate:g}, and was believed"
+    return rate, how, doubt
 
 
 def _rate_from(times: dict[int, NDArray[np.float64]], layout: Layout, path: Path) -> tuple[float | None, str]:
@@ -286,6 +318,15 @@ def _read(
     return signal[:end], {clock: np.concatenate(found)[:end] for clock, found in times.items()}
 
 
+def _lost_at_the_end(layout: Layout, column: int, n_kept: int) -> str:
+    """Say where a column ends long before the others: it may be of another rate than the clock."""
+    first = layout.first_values[column]
+    n_rows = max(len(values) for values in layout.first_values.values())
+    if n_kept < 0.8 * n_rows and n_rows < BEHAVES and np.isnan(first[n_kept:]).all():
+        return f"the column ends after {n_kept:,} of {n_rows:,} rows: is it of another rate than the column of time?"
+    return ""
+
+
 def _offset(values: NDArray[np.float64]) -> float:
     """Return what is to be taken off before a signal is kept in single precision; 0 where it does no harm."""
     known = values[np.isfinite(values)]
@@ -308,7 +349,7 @@ def _parts(path: Path, form: TableForm, numbers: list[int], texts: list[int], si
             path, sep="\t" if alone else form.separator, decimal=form.decimal, header=None, skiprows=form.n_above,
             names=range(form.n_columns), usecols=[*numbers, *texts], dtype=types, index_col=False, compression=None,
             chunksize=size, encoding=form.encoding, encoding_errors="replace", na_values=list(EMPTY), quotechar=quote,
-            skip_blank_lines=False,
+            skip_blank_lines=form.n_columns > 1,  # of a column that stands alone it is a sample without value
         )  # fmt: skip
     except (ValueError, pd.errors.ParserError, OverflowError, IndexError):
         raise DataError(f"{path.name}{_first_fault(path, form, numbers)}; expected a number") from None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgnb.datasets.own.columns import role
+from ecgnb.datasets.own.columns import only_rises, role
 from ecgnb.datasets.own.text import EMPTY, Head, is_number, read_head
 from ecgnb.errors import DataError, plain_text
 
@@ -88,20 +88,56 @@ def first_lines(path: Path, head: Head | None = None) -> TableForm:
     """
     head = head or read_head(path)
     lines = head.lines
+    found = _best_start(lines)
+    if found is None:
+        first = next((line for line in lines if line.strip()), "")
+        raise DataError(
+            f"{path.name} has no line of numbers among its first {min(len(lines), MOST_ABOVE)}; the first line is "
+            f"{plain_text(first.strip()[:40])!r}; expected one sample a line"
+        )
+    n_above, separator, decimal, kinds = found
+    body = [cells_of(other, separator) for other in lines[n_above : n_above + BODY] if other.strip()]
+    if separator == "," and decimal == "." and _commas_do_both(body):
+        raise DataError(
+            f"{path.name}: commas divide its columns and stand in its numbers, too; save it with semicolons or tabs"
+        )
+    titles, names, units = _titles(lines[:n_above], separator, kinds)
+    kinds = [_later(body, k, names[k], decimal) if kind == "empty" else kind for k, kind in enumerate(kinds)]
+    above = [line for k, line in enumerate(lines[:n_above]) if k != titles]
+    return TableForm(n_above, names, units, kinds, separator, decimal, head.encoding, above, body)
+
+
+def _best_start(lines: list[str]) -> tuple[int, str, str, list[str]] | None:
+    """Return where the numbers start and in which form: the first line whose cells all tell something, if any."""
+    best: tuple[int, str, str, list[str]] | None = None
+    best_score = 0.0
     for n_above, line in enumerate(lines[:MOST_ABOVE]):
         if not line.strip():
             continue
         following = [other for other in lines[n_above + 1 : n_above + 1 + 3 * FOLLOW] if other.strip()][:FOLLOW]
-        if found := _form_from(line, following, lines[n_above:], lines[n_above - 1] if n_above else ""):
-            separator, decimal, kinds = found
-            body = [cells_of(other, separator) for other in lines[n_above : n_above + BODY] if other.strip()]
-            names, units = _titles(lines[:n_above], separator, kinds)
-            kinds = [_later(body, k, names[k], decimal) if kind == "empty" else kind for k, kind in enumerate(kinds)]
-            return TableForm(n_above, names, units, kinds, separator, decimal, head.encoding, lines[:n_above], body)
-    first = next((line for line in lines if line.strip()), "")
-    raise DataError(
-        f"{path.name} has no line of numbers among its first {min(len(lines), MOST_ABOVE)}; the first line is "
-        f"{plain_text(first.strip()[:40])!r}; expected one sample a line"
+        found = _form_from(line, following, lines[n_above:], lines[n_above - 1] if n_above else "")
+        other = best is None or found is None or best[1:3] != found[:2]  # in the same form the first line counts
+        if (
+            found
+            and other
+            and found[3] > best_score + 1e-9
+            and len(following) >= min(FOLLOW, len(lines) - n_above - 2, 3)
+        ):
+            best, best_score = (n_above, found[0], found[1], found[2]), found[3]
+        if best_score >= 1 or (best and n_above > best[0] + 2 * FOLLOW):
+            break
+    return best
+
+
+def _commas_do_both(body: list[list[str]]) -> bool:
+    """Say whether pairs of cells look like numbers that a comma has parted, as in 0,004,-0,055."""
+    n = len(body[0])
+    if n < 4 or n % 2 or any("." in cell for row in body[:200] for cell in row):
+        return False
+    rests = [[row[k] for row in body[:200] if len(row) > k] for k in range(1, n, 2)]
+    return all(
+        all(cell.isdigit() for cell in rest) and any(cell[0] == "0" and len(cell) > 1 for cell in rest)
+        for rest in rests
     )
 
 
@@ -127,8 +163,10 @@ def kind_of(cell: str, decimal: str) -> str:
     return "clock" if CLOCK.fullmatch(cell) else "date" if DATE.fullmatch(cell) else "text"
 
 
-def _form_from(line: str, following: list[str], rest: list[str], title: str) -> tuple[str, str, list[str]] | None:
-    """Return separator, decimal mark and kinds of the columns that a line and most of those after it share, or None."""
+def _form_from(
+    line: str, following: list[str], rest: list[str], title: str
+) -> tuple[str, str, list[str], float] | None:
+    """Return separator, decimal mark and kinds of the columns that a line and those after it share, and how well."""
     best, best_score = None, 0.0
     for decimal in (".", ","):
         for separator in ("\t", ";", ",", "|", r"\s+"):
@@ -141,7 +179,7 @@ def _form_from(line: str, following: list[str], rest: list[str], title: str) -> 
             if separator == "," and decimal == "." and _is_decimal_comma(kinds, rest, title):
                 continue
             if score > best_score + 1e-9:
-                best, best_score = (separator, decimal, kinds), score
+                best, best_score = (separator, decimal, kinds, score), score
     return best
 
 
@@ -157,6 +195,10 @@ def _fits(line: str, following: list[str], separator: str, decimal: str) -> tupl
         one not in (usual, "empty") and usual != "text" for one, usual in zip(mine, kinds, strict=True)
     ):
         return None
+    if any(cell.endswith((":", "=")) and kind == "text" for cell, kind in zip(cells, mine, strict=True)):
+        same = [cells_of(other, separator)[:1] == cells[:1] for other in following]
+        if not following or not all(same):
+            return None  # "Gain: 200" is no row of a table
     fit = [
         len(row) == len(kinds) and all(one in (usual, "empty", "text") for one, usual in zip(row, kinds, strict=True))
         and sum(one in (usual, "empty") for one, usual in zip(row, kinds, strict=True)) * 2 >= len(kinds)
@@ -203,6 +245,8 @@ def _is_decimal_comma(kinds: list[str], lines: list[str], title: str) -> bool:
     first = np.array([float(number) for number in whole])
     if len(first) >= FOLLOW and np.ptp(first) == 0 and abs(first[0]) < 100 and 1 < width == min(map(len, rest)):
         return True
+    if only_rises(first):
+        return False
     if len(first) < FOLLOW or (np.diff(first) >= 0).all():
         return False
     sign = np.where(np.char.startswith(np.array(whole), "-"), -1.0, 1.0)
@@ -214,24 +258,50 @@ def _roughness(values: np.ndarray) -> float:
     return float(np.abs(np.diff(values)).mean() / (values.std() or np.inf))
 
 
-def _titles(above: list[str], separator: str, kinds: list[str]) -> tuple[list[str], list[str]]:
-    """Return names and units of the columns, from those lines above that have as many cells."""
+def _titles(above: list[str], separator: str, kinds: list[str]) -> tuple[int, list[str], list[str]]:
+    """Return which line names the columns (-1: none), and their names and units."""
     n, none = len(kinds), [""] * len(kinds)
-    rows = [cells_of(line[:LONGEST_TITLES].strip("\r\n").lstrip("#% "), separator) for line in above if line.strip()]
-    spare = sum(kind == "empty" for kind in kinds[-1:])  # a separator at the end of each line
-    fitting = [[*row, *none][:n] for row in rows if n - spare <= len(row) <= n and not all(map(_is_unit, row))]
+    rows = {k: row for k, line in enumerate(above) if line.strip() and (row := _title_cells(line, separator, kinds))}
+    fitting = {k: row for k, row in rows.items() if not all(map(_is_unit, row))}
     if n == 1:
-        fitting = [row for row in fitting if not re.search(r"[=:]|\d{2,} ?hz", row[0][:200], re.I)]
-    fitting = [row for row in fitting if not any(is_number(cell) or DATE.fullmatch(cell) for cell in row if cell)]
+        fitting = {k: row for k, row in fitting.items() if not re.search(r"[=:]|\d{2,}", row[0][:200])}
+    number = {k for k, row in fitting.items() if any(is_number(cell) or DATE.fullmatch(cell) for cell in row if cell)}
+    fitting = {k: row for k, row in fitting.items() if k not in number}
+    if not fitting and n > 1:
+        fitting = {k: row for k, row in rows.items() if all(row)}  # "ms,mV" names them, too
     if not fitting:
-        return _named_in_a_line_each(above, n), none
-    known = [sum(role(cell)[0] != "" for cell in row) for row in fitting]
-    names = fitting[len(known) - 1 - int(np.argmax(known[::-1]))]
-    if n == 1 and len(rows) > 1 and role(names[0])[0] != "ecg":
-        return _named_in_a_line_each(above, n), none
-    units = next(([*row, *none][:n] for row in rows if len(row) >= n - spare and all(map(_is_unit, row))), none)
-    bracketed = [re.search(rf"[\[(]({UNIT.pattern})[\])]", name[:100], re.I) for name in names]
-    return names, [unit or (inside[1] if inside else "") for unit, inside in zip(units, bracketed, strict=True)]
+        return -1, _named_in_a_line_each(above, n), none
+    place = max(fitting, key=lambda k: (sum(role(cell)[0] != "" for cell in fitting[k]), k))
+    names = fitting[place]
+    if n == 1 and sum(bool(line.strip()) for line in above) > 1 and role(names[0])[0] != "ecg":
+        return -1, _named_in_a_line_each(above, n), none
+    units = next((row for k, row in rows.items() if k != place and all(map(_is_unit, row)) and any(row)), none)
+    return place, names, [unit.strip("[]()") or _unit_in(name) for unit, name in zip(units, names, strict=True)]
+
+
+def _title_cells(line: str, separator: str, kinds: list[str]) -> list[str]:
+    """Return the cells of a line above as names of so many columns; empty where it has another number of them."""
+    n, text = len(kinds), line[:LONGEST_TITLES].strip("\r\n").lstrip("#% ")
+    spare = sum(kind == "empty" for kind in kinds[-1:])  # a separator at the end of each line
+    ways = [cells_of(text, separator)]
+    if separator == r"\s+":  # "Elapsed time      MLII"; and tabs or commas above a table in spaces
+        ways += [[cell.strip(" '\"") for cell in re.split(r"\s{2,}|\t|,", text.strip())]]
+    if ways[0] and ways[0][0].startswith("ChannelTitle="):  # LabChart names the signals, and not the clock before them
+        ways = [["Time", *ways[0][1:]]]
+    for row in ways:
+        if n - spare <= len(row) <= n:
+            return [*row, *[""] * n][:n]
+    row = ways[0]
+    if n > 1 and len(row) == n - 1 and row[-1] and kinds[0] == "number" and "=" not in text and ":" not in text:
+        return ["", *row]  # R leaves out the name of the column of row names
+    return []
+
+
+def _unit_in(name: str) -> str:
+    """Return the unit that a name has in brackets, or as its last word."""
+    inside = re.search(rf"[\[(]({UNIT.pattern})[\])]", name[:100], re.I)
+    last = re.search(r"(?:[_/ ]|in )([muµμ]?V)$", name[:100])
+    return inside[1] if inside else last[1] if last else ""
 
 
 def _named_in_a_line_each(above: list[str], n: int) -> list[str]:

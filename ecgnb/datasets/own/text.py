@@ -23,7 +23,7 @@ LONGEST_NUMBER = 40  # characters; what is longer is no number, however many dig
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.I)
 
-EMPTY = ("", "nan", "NaN", "NA", "N/A", "n/a", "null", "NULL", "None", "-", "--", "?", "#N/A")
+EMPTY = ("", "!", "\x1a", "nan", "NaN", "NA", "N/A", "n/a", "null", "NULL", "None", "-", "--", "?", "#N/A")
 
 
 class Head(NamedTuple):
@@ -118,15 +118,22 @@ def read_lines_as_leads(path: Path, head: Head) -> tuple[list[str], NDArray[np.f
         raise DataError(
             f"{too_many}, a line each, and not {len(lines):,}; beats that are cut already are read elsewhere"
         )
-    names, rows = [], []
+    names, rows, numbered = [], [], False
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         name, values = _lead_of(line)
         if values is None:
             raise DataError(f"{path.name}, line {number}: it has {_rough_cells(line):,} cells, and they are no numbers")
+        if np.array_equal(values, np.arange(len(values))) or np.array_equal(values[1:], np.arange(len(values) - 1)):
+            numbered = True  # numbers of the columns, and perhaps an empty place above those of the lines
+            continue
         names.append(name)
         rows.append(values)
+    if (len(rows) > 1 or numbered) and all(row[0] == k for k, row in enumerate(rows)):
+        rows = [row[1:] for row in rows]  # each begins with its number
+    if not rows:
+        raise DataError(f"{path.name} has numbers of columns and no samples")
     if len({len(row) for row in rows}) > 1:
         raise DataError(
             f"{path.name} has {len(rows)} lines of {min(map(len, rows)):,} to {max(map(len, rows)):,} values; "
@@ -142,8 +149,10 @@ def _lead_of(line: str) -> tuple[str, NDArray[np.float64] | None]:
         cells = [cell.strip(" '\"[]") for cell in line.strip().split(separator)]
         cells = cells[:-1] if not cells[-1] else cells
         for decimal in (".", ","):
-            name = "" if is_number(cells[0], decimal) else cells[0]
-            rest = cells[1:] if name else cells
+            first = cells[0].rpartition("[")  # "ecg = [0.1"
+            cells = [first[2], *cells[1:]] if first[1] else cells
+            name = first[0].strip(" =:'\"") if first[1] else "" if is_number(cells[0], decimal) else cells[0]
+            rest = cells[1:] if name and not first[1] else cells
             if (
                 len(rest) >= LEAST_SAMPLES - 1
                 and decimal != separator

@@ -234,7 +234,7 @@ def _check_signal_files(header: Any, base: Path) -> None:
         rows = [k for k, file in enumerate(header.file_name) if file == name]
         formats = {header.fmt[k] for k in rows}
         path = base.with_name(name)
-        if Path(name).stem.lower() != base.name.lower() or Path(name).suffix.lower() not in ENDINGS[1:]:
+        if "/" in name or "\\" in name or Path(name).suffix.lower() not in ENDINGS[1:]:
             raise DataError(f"{base.name}.hea names {plain_text(name)}; expected its signals in {base.name}.dat")
         if not path.is_file():
             raise DataError(f"{name} is missing; a WFDB record needs {base.name}.hea and {name}")
