@@ -8,6 +8,7 @@ from ecgnb.classifier.load import load_classifier
 from ecgnb.classifier.recipe import Inputs, Recipe
 from ecgnb.classifier.recording import classify_beats, classify_recording
 from ecgnb.classifier.result import MIN_CONFIDENCE, UNSURE, ClassifiedRecording, beats_to_csv, relabelled
+from ecgnb.classifier.stream import BeatStream, StreamedBeat, stream_recording
 
 if TYPE_CHECKING:
     from ecgnb.classifier.network import TorchClassifier
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
 __all__ = [
     "MIN_CONFIDENCE",
     "UNSURE",
+    "BeatStream",
     "Certainty",
     "ClassifiedRecording",
     "Classifier",
     "Inputs",
     "Recipe",
+    "StreamedBeat",
     "TorchClassifier",
     "beats_to_csv",
     "classify_beats",
@@ -29,6 +32,7 @@ __all__ = [
     "least_probabilities",
     "load_classifier",
     "relabelled",
+    "stream_recording",
 ]
 
 

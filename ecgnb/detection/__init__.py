@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecgnb.detection.gate import ECG, JUDGES, EcgGate, judge, learned_gate, looks_like_ecg, smoothed
 from ecgnb.detection.indices import INDICES, STRETCH_SECONDS, quality_indices
+from ecgnb.detection.online import OnlineSlopeDetector, Tail
 from ecgnb.detection.quality import CLIPPED_SECONDS, FLAT_SECONDS, UPSIDE_DOWN, find_faults, share_pointing_up
 from ecgnb.detection.r_peaks import (
     DETECTORS,
@@ -36,7 +37,9 @@ __all__ = [
     "STRETCH_SECONDS",
     "UPSIDE_DOWN",
     "EcgGate",
+    "OnlineSlopeDetector",
     "SlopeStages",
+    "Tail",
     "check_fs",
     "detect_r_peaks",
     "find_faults",
