@@ -9,7 +9,7 @@ import pytest
 import wfdb
 
 from ecgnb.datasets import read_beats, read_recording
-from ecgnb.datasets.own import signal_table, wfdb_record
+from ecgnb.datasets.own import table_blocks, wfdb_record
 from ecgnb.errors import DataError, UsageError
 
 N = 3000
@@ -104,7 +104,7 @@ def test_other_signals_of_a_record_do_not_matter(tmp_path):
 
 
 def test_gaps_stay_gaps_and_blocks_join(tmp_path, monkeypatch):
-    monkeypatch.setattr(signal_table, "BLOCK", 700)
+    monkeypatch.setattr(table_blocks, "BLOCK", 700)
     lines = [f"{value}" for value in WAVE]
     lines[10] = lines[1000] = "nan"
     (tmp_path / "gaps.txt").write_text("\n".join(lines))
