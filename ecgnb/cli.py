@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from rich.table import Table
 from tqdm import tqdm
 
 from ecgnb.datasets.store.fetch import DATASETS, fetch, unverified
-from ecgnb.errors import EcgnbError, RunError, UsageError
+from ecgnb.errors import EcgnbError, RunError, UsageError, plain_text
 from ecgnb.files import written_whole
 from ecgnb.paths import data_dir, runs_dir, shown
 
@@ -31,6 +32,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+REPORTS = (".pdf", ".html")
 
 PICTURES = (".png", ".jpg", ".svg", ".pdf")
 
@@ -238,7 +241,18 @@ def classify(
     ] = None,
     lead: Annotated[str | None, typer.Option(help="Name of the lead or column, or its number from 1 on.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="CSV file for the table of beats.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Picture of the first seconds with their beats (.png).")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Picture of a stretch on ECG paper, with its beats (.png, .svg, .pdf).")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Where the picture starts: seconds, mm:ss or hh:mm:ss; 0 by default.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Length of the picture, 1 to 300 seconds; 30 by default.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Report to keep: summary, heart rate, the most telling beats (.pdf or .html).")
+    ] = None,
     annotations: Annotated[
         Path | None, typer.Option(help="WFDB annotation file of the beats, such as 100.ecgnb.")
     ] = None,
@@ -253,20 +267,16 @@ def classify(
     flip: Annotated[bool, typer.Option("--flip", help="Turn the signal upside down first.")] = False,
 ) -> None:
     """Name the beats of a recording of yours. For learning, not for diagnosis."""
-    from ecgnb.datasets.own.wfdb_record import files_of  # wfdb takes a while to import
-    from ecgnb.files import refuse_overwriting
+    _check_targets(file, model, output=output, annotations=annotations, plot=plot, report=report)
+    if plot is None and (start is not None or seconds is not None):
+        raise UsageError("--start and --seconds say what --plot draws; give --plot, such as --plot strip.png")
+    stretch = (_seconds_of(start or "0"), 30.0 if seconds is None else seconds)
+    recording = _read(file, fs, lead)
+    if plot is not None and recording.fs:
+        from ecgnb.plotting.ecg_paper import check_stretch
 
-    targets = [target for target in (output, plot, annotations) if target is not None]
-    for target in targets:
-        refuse_overwriting(target, files_of(file), "the recording")
-        refuse_overwriting(target, [Path(model)], "the model")
-    if len({target.resolve() for target in targets}) < len(targets):
-        raise UsageError(f"{targets[0]} is given twice; expected a name of its own for each file to write")
-    if plot is not None and plot.suffix.lower() not in PICTURES:
-        raise UsageError(f"{plot.name} is no picture; expected one of: {', '.join(PICTURES)}")
-    recording, found = _classified(
-        file, fs, lead, model, detector=detector, min_confidence=min_confidence, flip=flip, force=force
-    )
+        check_stretch(*stretch, len(recording.signal) / recording.fs)
+    found = _classified(recording, model, detector=detector, min_confidence=min_confidence, flip=flip, force=force)
     if output is not None:
         with written_whole(output) as new:
             found.to_csv(new)
@@ -274,8 +284,16 @@ def classify(
         from ecgnb.classifier.annotations import write_annotations
 
         write_annotations(found, annotations)
+    if flip:
+        turned = (*recording.notes, "it was turned upside down (--flip)")
+        recording = replace(recording, signal=-recording.signal, notes=turned)
     if plot is not None:
-        _plot(recording, found, flip, plot)
+        _plot(recording, found, stretch, plot)
+    if report is not None:
+        from ecgnb.plotting.report import write_report
+
+        _hush_matplotlib()
+        write_report(recording, found, report, model=model)
     for warning in found.warnings():
         typer.echo(f"warning: {warning}", err=True)
     summary = found.summary()
@@ -288,10 +306,25 @@ def classify(
     typer.echo("For learning and research, not for diagnosis.")
 
 
-def _classified(
-    file: Path, fs: float | None, lead: str | None, model: str, **how: Any
-) -> tuple[Recording, ClassifiedRecording]:
-    """Read a recording, say what was read, and name its beats."""
+def _check_targets(file: Path, model: str, **targets: Path | None) -> None:
+    """Raise `UsageError` where a file to write is one that is read, is given twice, or ends in what it cannot be."""
+    from ecgnb.datasets.own.wfdb_record import files_of  # wfdb takes a while to import
+    from ecgnb.files import refuse_overwriting
+
+    given = [target for target in targets.values() if target is not None]
+    for target in given:
+        refuse_overwriting(target, files_of(file), "the recording")
+        refuse_overwriting(target, [Path(model)], "the model")
+    if len({target.resolve() for target in given}) < len(given):
+        raise UsageError(f"{given[0]} is given twice; expected a name of its own for each file to write")
+    for name, what, endings in (("plot", "picture", PICTURES), ("report", "report", REPORTS)):
+        asked = targets.get(name)
+        if asked is not None and asked.suffix.lower() not in endings:
+            raise UsageError(f"{asked.name} is no {what}; expected one of: {', '.join(endings)}")
+
+
+def _read(file: Path, fs: float | None, lead: str | None) -> Recording:
+    """Read a recording, and say what was read."""
     from ecgnb.datasets.own.recording import read_recording
     from ecgnb.detection.gate import looks_like_ecg
 
@@ -301,25 +334,45 @@ def _classified(
         typer.echo(f"note: {note}", err=True)
     if recording.fs is None:
         raise UsageError(f"{file.name} does not say its sampling rate; give it, such as --fs 250")
+    return recording
+
+
+def _classified(recording: Recording, model: str, **how: Any) -> ClassifiedRecording:
+    """Name the beats of a recording."""
     from ecgnb.classifier.load import load_classifier
     from ecgnb.classifier.recording import classify_recording
 
+    assert recording.fs is not None
     with tqdm(total=100, unit="%", desc="classifying", leave=False, disable=not sys.stderr.isatty()) as bar:
-        found = classify_recording(
+        return classify_recording(
             recording.signal, recording.fs, classifier=load_classifier(model, quick=True), **how,
             progress=lambda share: bar.update(int(100 * share) - bar.n),
         )  # fmt: skip
-    return recording, found
 
 
-def _plot(recording: Recording, found: ClassifiedRecording, flip: bool, plot: Path) -> None:
-    from ecgnb.plotting.strips import plot_classified
-    from ecgnb.plotting.style import use_style
+def _plot(recording: Recording, found: ClassifiedRecording, stretch: tuple[float, float], plot: Path) -> None:
+    from ecgnb.plotting.ecg_paper import plot_ecg_paper, save_paper
 
-    use_style()
-    drawn = replace(recording, signal=-recording.signal) if flip else recording
+    _hush_matplotlib()
+    figure = plot_ecg_paper(recording, found, start=stretch[0], seconds=stretch[1])
     with written_whole(plot) as new:
-        plot_classified(drawn, found).savefig(new)
+        save_paper(figure, new, plot.suffix.lower().removeprefix("."))
+
+
+def _hush_matplotlib() -> None:
+    """Matplotlib says so when it looks for the machine's fonts, once, or finds no place to remember them."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+
+def _seconds_of(start: str) -> float:
+    """Return the seconds that 90, 1:30 or 0:01:30 are."""
+    parts = start.strip().split(":")
+    is_clock = all(re.fullmatch(r"\d{1,6}", part, re.ASCII) for part in parts[:-1])
+    if not is_clock or len(parts) > 3 or not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", parts[-1], re.ASCII):
+        raise UsageError(
+            f"--start {plain_text(start, 40)} is no time; expected seconds, mm:ss or hh:mm:ss, such as 1:30"
+        )
+    return sum(60.0**power * float(part) for power, part in enumerate(reversed(parts)))
 
 
 @app.command("export")

@@ -188,6 +188,16 @@ def test_classify(own_csv, tmp_path):
     assert sum(int(n) for label, n in lines.items() if label != "class") == len(table)
 
 
+def test_plot_and_report(own_csv, tmp_path):
+    path = own_csv[0].rename(tmp_path / "心电图 $x 💓.csv")
+    call = ("classify", path, "--fs", 360, "--plot", "strip.svg", "--start", "0:20", "--seconds", 10)
+    done = ecgnb(*call, "--report", "report.pdf", "--flip", cwd=tmp_path)
+    path.rename(own_csv[0])
+    assert done.returncode == 0 and "arning" not in done.stderr.replace("warning: ", ""), done.stderr
+    assert (tmp_path / "strip.svg").read_text().startswith("<?xml")
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
 def test_annotations_that_wfdb_reads(own_csv, tmp_path):
     path, n_beats = own_csv
     done = ecgnb("classify", path, "--fs", 360, "--annotations", "mine.ecgnb", "-o", "beats.csv", cwd=tmp_path)
@@ -211,6 +221,9 @@ def test_nothing_is_written_over(tmp_path):
             done = ecgnb("classify", tmp_path / record, "-o", tmp_path / target)
             assert_one_line_error(done, 2, f"{target} is the recording itself")
     assert_one_line_error(ecgnb("classify", tmp_path / "r", "--annotations", tmp_path / "r.atr"), 2, "r.atr is the")
+    assert_one_line_error(
+        ecgnb("classify", tmp_path / "r", "--report", tmp_path / "r.dat"), 2, "r.dat is the recording"
+    )
     same = ("-o", tmp_path / "x.png", "--plot", tmp_path / "x.png")
     assert_one_line_error(ecgnb("classify", tmp_path / "r", *same), 2, "x.png is given twice")
     assert_one_line_error(ecgnb("classify", tmp_path / "r", "-o", tmp_path), 2, "is a folder")
@@ -251,6 +264,13 @@ def test_export_and_classify_with_it(own_csv, tmp_path):
         (["--fs", "360", "--lead", "V5"], 1, ["mine.csv has no lead 'V5'; it has: ecg"]),
         (["--fs", "360", "-o", "no/where.csv"], 2, ["the folder no does not exist"]),
         (["--fs", "360", "--plot", "strip.docx"], 2, ["strip.docx", "expected one of: .png"]),
+        (["--fs", "360", "--plot", "a.png", "--start", "99:00"], 2, ["the start, 5940 s, lies outside", "less than"]),
+        (["--fs", "360", "--plot", "a.png", "--start", "1e3"], 2, ["--start 1e3 is no time", "such as 1:30"]),
+        (["--fs", "360", "--plot", "a.png", "--start", "-5"], 2, ["--start -5 is no time"]),
+        (["--fs", "360", "--plot", "a.png", "--seconds", "nan"], 2, ["seconds=nan; expected 1 to 300"]),
+        (["--fs", "360", "--start", "5"], 2, ["give --plot"]),
+        (["--fs", "360", "--report", "report.doc"], 2, ["report.doc is no report; expected one of: .pdf, .html"]),
+        (["--fs", "360", "--report", "no/report.pdf"], 2, ["the folder no does not exist"]),
         (["--fs", "360", "--min-confidence", "7"], 2, ["min_confidence=7.0; expected a probability"]),
         (["--fs", "360", "--detector", "magic"], 2, ["expected one of: slope, xqrs, sleepecg"]),
         (["--fs", "360", "--model", "bad.pth"], 1, ["bad.pth is not a model file that can be read safely"]),
@@ -259,7 +279,7 @@ def test_export_and_classify_with_it(own_csv, tmp_path):
 def test_classify_errors(own_csv, tmp_path, arguments, code, words):
     (tmp_path / "bad.pth").write_bytes(pickle.dumps({"not": "a model"}))
     assert_one_line_error(ecgnb("classify", own_csv[0], *arguments, cwd=tmp_path), code, *words)
-    assert not (tmp_path / "beats.csv").exists()
+    assert not [file for file in tmp_path.iterdir() if file.name != "bad.pth"]
 
 
 def test_classify_files_that_are_none(tmp_path):

@@ -1,31 +1,106 @@
 """Figures that more than one lesson shows, in the house style; one fixed colour for each class of beat."""
 
-from ecgnb.plotting.beats import plot_beat_gallery, plot_beats_by_class, plot_mean_beats, plot_record_counts
-from ecgnb.plotting.certainty import (
-    plot_by_noise,
-    plot_coverage_by_patient,
-    plot_gate,
-    plot_irregularity,
-    plot_risk_coverage,
-    plot_signals,
-)
-from ecgnb.plotting.comparison import plot_confusion_shares, plot_cost, plot_losses, plot_records
-from ecgnb.plotting.diagrams import plot_heartbeat, plot_labelled_window, plot_network
-from ecgnb.plotting.patients import plot_minus_reference, plot_promise, plot_steps, plot_with_and_without
-from ecgnb.plotting.recordings import plot_errors_by_record, plot_moved_windows
-from ecgnb.plotting.rhythm import plot_tachogram
-from ecgnb.plotting.scores import (
-    plot_confidence,
-    plot_confusion_matrix,
-    plot_intervals,
-    plot_measure_by_class,
-    plot_reliability,
-    plot_roc_and_precision_recall,
-    plot_score_distribution,
-)
-from ecgnb.plotting.strips import plot_classified, plot_slope_stages, plot_strip
-from ecgnb.plotting.style import ALARM_COLOUR, CLASS_COLOURS, TRAIN_COLOUR, VAL_COLOUR, use_style
-from ecgnb.plotting.training import plot_history, plot_reconstructions
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ecgnb.plotting.beats import plot_beat_gallery, plot_beats_by_class, plot_mean_beats, plot_record_counts
+    from ecgnb.plotting.certainty import (
+        plot_by_noise,
+        plot_coverage_by_patient,
+        plot_gate,
+        plot_irregularity,
+        plot_risk_coverage,
+        plot_signals,
+    )
+    from ecgnb.plotting.comparison import plot_confusion_shares, plot_cost, plot_losses, plot_records
+    from ecgnb.plotting.diagrams import plot_heartbeat, plot_labelled_window, plot_network
+    from ecgnb.plotting.ecg_paper import plot_ecg_paper, save_paper
+    from ecgnb.plotting.patients import plot_minus_reference, plot_promise, plot_steps, plot_with_and_without
+    from ecgnb.plotting.recordings import plot_errors_by_record, plot_moved_windows
+    from ecgnb.plotting.report import write_report
+    from ecgnb.plotting.rhythm import plot_tachogram
+    from ecgnb.plotting.scores import (
+        plot_confidence,
+        plot_confusion_matrix,
+        plot_intervals,
+        plot_measure_by_class,
+        plot_reliability,
+        plot_roc_and_precision_recall,
+        plot_score_distribution,
+    )
+    from ecgnb.plotting.strips import plot_classified, plot_slope_stages, plot_strip
+    from ecgnb.plotting.style import ALARM_COLOUR, CLASS_COLOURS, TRAIN_COLOUR, VAL_COLOUR, use_style
+    from ecgnb.plotting.training import plot_history, plot_reconstructions
+
+_FIGURES = {
+    "beats": (
+        "plot_beat_gallery",
+        "plot_beats_by_class",
+        "plot_mean_beats",
+        "plot_record_counts",
+    ),
+    "certainty": (
+        "plot_by_noise",
+        "plot_coverage_by_patient",
+        "plot_gate",
+        "plot_irregularity",
+        "plot_risk_coverage",
+        "plot_signals",
+    ),
+    "comparison": (
+        "plot_confusion_shares",
+        "plot_cost",
+        "plot_losses",
+        "plot_records",
+    ),
+    "diagrams": (
+        "plot_heartbeat",
+        "plot_labelled_window",
+        "plot_network",
+    ),
+    "ecg_paper": (
+        "plot_ecg_paper",
+        "save_paper",
+    ),
+    "patients": (
+        "plot_minus_reference",
+        "plot_promise",
+        "plot_steps",
+        "plot_with_and_without",
+    ),
+    "recordings": (
+        "plot_errors_by_record",
+        "plot_moved_windows",
+    ),
+    "report": ("write_report",),
+    "rhythm": ("plot_tachogram",),
+    "scores": (
+        "plot_confidence",
+        "plot_confusion_matrix",
+        "plot_intervals",
+        "plot_measure_by_class",
+        "plot_reliability",
+        "plot_roc_and_precision_recall",
+        "plot_score_distribution",
+    ),
+    "strips": (
+        "plot_classified",
+        "plot_slope_stages",
+        "plot_strip",
+    ),
+    "style": (
+        "ALARM_COLOUR",
+        "CLASS_COLOURS",
+        "TRAIN_COLOUR",
+        "VAL_COLOUR",
+        "use_style",
+    ),
+    "training": (
+        "plot_history",
+        "plot_reconstructions",
+    ),
+}
 
 __all__ = [
     "ALARM_COLOUR",
@@ -41,6 +116,7 @@ __all__ = [
     "plot_confusion_shares",
     "plot_cost",
     "plot_coverage_by_patient",
+    "plot_ecg_paper",
     "plot_errors_by_record",
     "plot_gate",
     "plot_heartbeat",
@@ -68,5 +144,19 @@ __all__ = [
     "plot_strip",
     "plot_tachogram",
     "plot_with_and_without",
+    "save_paper",
     "use_style",
+    "write_report",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a figure's module when somebody asks for it: a strip of an ECG needs neither PyTorch nor seaborn."""
+    for module, names in _FIGURES.items():
+        if name in names:
+            return getattr(import_module(f"ecgnb.plotting.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

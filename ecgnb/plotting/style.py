@@ -23,7 +23,22 @@ CLASS_COLOURS = {
     "Other": "#444444",
 }
 
+UNSURE_COLOUR, FOREIGN_COLOUR = "#8A6D00", "#56B4E9"  # of a beat not classified; of a class of somebody else's model
+
+# Told apart by form, too, as in the app.
+CLASS_MARKERS = {"N": "o", "S": "s", "V": "^", "F": "D", "Q": "P", "SVEB": "s", "VEB": "^", "?": "X"}
+
 TRAIN_COLOUR, VAL_COLOUR, ALARM_COLOUR = "#0072B2", "#E69F00", "#CC0000"
+
+
+def class_colour(label: str) -> str:
+    """Return a class's colour; also of a beat that is not classified, and of a class this course does not know."""
+    return UNSURE_COLOUR if label == "?" else CLASS_COLOURS.get(label, FOREIGN_COLOUR)
+
+
+def class_marker(label: str) -> str:
+    """Return a class's form, as matplotlib calls it."""
+    return CLASS_MARKERS.get(label, "o")
 
 
 def use_style() -> None:
