@@ -17,7 +17,7 @@ from ecgnb.classifier.result import UNSURE, ClassifiedRecording
 from ecgnb.datasets.own.recording import Recording
 from ecgnb.errors import UsageError
 from ecgnb.plotting.fonts import BASE, put
-from ecgnb.plotting.style import class_colour, class_marker
+from ecgnb.plotting.style import class_colour, class_marker, on_paper
 
 MM_PER_INCH, MM_PER_SECOND, MM_PER_MV = 25.4, 25.0, 10.0
 
@@ -99,6 +99,7 @@ def _heights(signal: NDArray[np.float32], found: ClassifiedRecording, most: int 
     return np.array([span or 1.0])
 
 
+@on_paper()
 def plot_ecg_paper(
     recording: Recording,
     found: ClassifiedRecording,
@@ -137,7 +138,6 @@ def plot_ecg_paper(
     page_width = max(PULSE_MM + MM_PER_SECOND * lengths[0], 110.0) + 2 * side
     page_height = top + len(starts) * (height + between) - between + bottom + 5
     figure = Figure(figsize=(page_width / MM_PER_INCH, page_height / MM_PER_INCH), dpi=100, facecolor="white")
-    figure.set_layout_engine("none")
     _write_title(figure, recording, scale, start, start + seconds, side)
     for place, (low, length) in enumerate(zip(starts, lengths, strict=True)):
         axis = paper(figure, side, top + place * (height + between), PULSE_MM + MM_PER_SECOND * length, height)
@@ -168,12 +168,10 @@ def save_paper(figure: Figure, target: Any, form: str = "png") -> None:
     form : str
         png, jpg, svg or pdf.
     """
-    import matplotlib as mpl
-
     about = {"pdf": {"CreationDate": None, "Creator": "ecgnb"}, "svg": {"Date": None, "Creator": "ecgnb"}}
     how: dict[str, Any] = {"metadata": about[form]} if form in about else {}
     width, height = figure.get_size_inches()
-    with mpl.rc_context({"svg.hashsalt": "ecgnb", "svg.fonttype": "path", "path.simplify": True}):
+    with on_paper():
         figure.savefig(
             target, format=form, dpi=DPI, bbox_inches=Bbox.from_bounds(0, 0, width, height), facecolor="white",
             **how,

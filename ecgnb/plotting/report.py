@@ -35,7 +35,7 @@ from ecgnb.plotting.fonts import BASE
 from ecgnb.plotting.report_html import page_of
 from ecgnb.plotting.report_page import HIGH, Page
 from ecgnb.plotting.report_words import DISCLAIMER, STRIP_SECONDS, Telling, Words, words_of
-from ecgnb.plotting.style import class_colour, class_marker
+from ecgnb.plotting.style import class_colour, class_marker, on_paper
 
 FORMS = ("pdf", "html")
 
@@ -94,6 +94,7 @@ def write_report(
         new.write_bytes(content)
 
 
+@on_paper()
 def report_bytes(
     recording: Recording, found: ClassifiedRecording, *, model: str | Path, model_name: str = "", form: str = "pdf"
 ) -> bytes:

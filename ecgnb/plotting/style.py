@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
+from threading import RLock
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 
 # Okabe and Ito's colours, told apart by colour-blind readers too. Classes that mean the same share one in all lessons.
@@ -28,6 +32,8 @@ UNSURE_COLOUR, FOREIGN_COLOUR = "#8A6D00", "#56B4E9"  # of a beat not classified
 # Told apart by form, too, as in the app.
 CLASS_MARKERS = {"N": "o", "S": "s", "V": "^", "F": "D", "Q": "P", "SVEB": "s", "VEB": "^", "?": "X"}
 
+_ONE_AT_A_TIME = RLock()
+
 TRAIN_COLOUR, VAL_COLOUR, ALARM_COLOUR = "#0072B2", "#E69F00", "#CC0000"
 
 
@@ -44,3 +50,17 @@ def class_marker(label: str) -> str:
 def use_style() -> None:
     """Take the house style for all figures that follow."""
     plt.style.use(str(files("ecgnb.plotting").joinpath("ecgnb.mplstyle")))
+
+
+@contextmanager
+def on_paper() -> Iterator[None]:
+    """Draw as on paper, whatever style a notebook has taken: the same bytes each time.
+
+    Matplotlib's settings are everybody's, so one thread draws at a time: an app has several.
+    """
+    with (
+        _ONE_AT_A_TIME,
+        mpl.style.context("default"),
+        mpl.rc_context({"svg.hashsalt": "ecgnb", "svg.fonttype": "path"}),
+    ):
+        yield

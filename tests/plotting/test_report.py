@@ -4,9 +4,12 @@ import hashlib
 import io
 import re
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -18,6 +21,7 @@ from ecgnb.plotting.ecg_paper import scale_of
 from ecgnb.plotting.report import report_bytes, report_pages, write_report
 from ecgnb.plotting.report_page import Page, mm_wide, shortened, wrapped
 from ecgnb.plotting.report_words import limits_of, model_facts, words_of
+from ecgnb.plotting.style import use_style
 
 EVIL = "<script>alert(1)</script><img src=http://x.example/a onerror=b>\u202e$\\frac{"
 
@@ -50,6 +54,24 @@ def test_the_same_bytes_twice(mine, form, tmp_path):
     assert (tmp_path / f"a.{form}").read_bytes() == stream.getvalue()
     assert b"CreationDate" not in stream.getvalue() and str(tmp_path).encode() not in stream.getvalue()
     assert [file.name for file in tmp_path.iterdir()] == [f"a.{form}"]
+
+
+def test_the_style_of_a_notebook_changes_nothing(mine):
+    plain = [report_bytes(*mine, model="beat_sequence", form=form) for form in ("pdf", "html")]
+    with mpl.rc_context():
+        use_style()
+        plt.rcParams.update({"font.size": 20, "xtick.labelsize": 20, "text.color": "red", "lines.linewidth": 9})
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            styled = [report_bytes(*mine, model="beat_sequence", form=form) for form in ("pdf", "html")]
+    assert styled == plain
+
+
+def test_threads_of_an_app(mine):
+    expected = report_bytes(*mine, model="beat_sequence", form="html")
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: report_bytes(*mine, model="beat_sequence", form="html"), range(4)))
+    assert all(one == expected for one in made)
 
 
 def test_what_it_says(mine):
