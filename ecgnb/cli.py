@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -373,6 +375,45 @@ def _seconds_of(start: str) -> float:
             f"--start {plain_text(start, 40)} is no time; expected seconds, mm:ss or hh:mm:ss, such as 1:30"
         )
     return sum(60.0**power * float(part) for power, part in enumerate(reversed(parts)))
+
+
+@app.command("watch")
+def watch_stream(
+    source: Annotated[str, typer.Argument(metavar="FILE|-|tcp://HOST:PORT", help="Samples, one a line.")],
+    fs: Annotated[float | None, typer.Option(help="Samples per second, 100 to 2000.")] = None,
+    column: Annotated[int | None, typer.Option("--column", "--lead", help="Of several on a line, from 1 on.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Each beat as a line of JSON.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="End where the file ends; do not wait for more.")] = False,
+    anywhere: Annotated[bool, typer.Option("--anywhere", help="Connect to other computers, too.")] = False,
+    model: Annotated[str, typer.Option(help="Weights or a file of a network that looks back only.")] = (
+        "beat_sequence_causal"
+    ),
+    min_confidence: Annotated[
+        float | None, typer.Option(help="A less probable beat is not classified.", min=0, max=1)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Classify what does not look like an ECG, too.")] = False,
+) -> None:
+    """Name the beats of a stream, each within a second; Ctrl-C ends it. For learning, not for diagnosis."""
+    from ecgnb.detection.r_peaks import check_fs
+
+    check_fs(fs)
+    from ecgnb.classifier import watch  # PyTorch takes a second or two to import
+    from ecgnb.classifier.load import load_classifier
+    from ecgnb.classifier.stream import BeatStream
+
+    def tell(text: str) -> None:
+        typer.echo(f"note: {text}", err=True)
+
+    lines = watch.SampleLines(column, tell)
+    opened = watch.open_source(source, once=once, anywhere=anywhere, tell=tell)
+    stream = BeatStream(check_fs(fs), load_classifier(model), min_confidence=min_confidence, force=force)
+    line_of = partial(watch.as_json, classes=stream.classifier.classes) if as_json else watch.as_line
+    try:
+        summary = watch.watch(opened, lines, stream, lambda beat: print(line_of(beat), flush=True), tell)
+    except BrokenPipeError:  # whoever read our lines has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it ends
+        return
+    typer.echo(f"{summary}. For learning and research, not for diagnosis.", err=True)
 
 
 @app.command("export")

@@ -30,6 +30,7 @@ STEP = 0.1  # s; the stream is worked through in such steps, however it is cut i
 AHEAD = 0.85  # s after an R peak that are looked at, for the network's window and its filter
 HELD = 2.0  # s more for the filter, which runs back from there, at the level of the last second
 BEHIND = 10.0  # s before it that the filter remembers
+LARGEST = 1e30  # what is larger is no value: its square is none
 KEPT_SECONDS = 3 * STRETCH_SECONDS
 KEPT_WINDOWS = 2**14  # four hours of beats; of longer streams every second one, every fourth, ...
 
@@ -162,7 +163,7 @@ class BeatStream:
             raise UsageError("the samples are no numbers; expected (n_samples,), of one lead") from None
         if values.ndim != 1:
             raise UsageError(f"samples of shape {values.shape}; expected (n_samples,), of one lead")
-        values = np.where(np.isfinite(values), values, np.nan)
+        values = np.where(np.abs(values) < LARGEST, values, np.float32(np.nan))
         beats: list[StreamedBeat] = []
         while len(values):
             room = self._step - self._wave.end % self._step
