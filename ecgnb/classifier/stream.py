@@ -97,9 +97,10 @@ class BeatStream:
     for themselves). How the stream is cut into pushes changes nothing.
 
     Against `classify_recording`, which has the recording as a whole, these differ: the high-pass filter sees 0.85 s
-    ahead of the R peak; a stretch is judged by itself and those before, and says something of the next; and a rhythm
-    is irregular by the last 48 intervals. Given the same windows, the network computes the same. After four hours of
-    beats the reference beat is that of every second one, then of every fourth, so that memory stays bounded.
+    ahead of the R peak, and takes the level of the last second for what comes then; a stretch is judged by itself and
+    those before, and says something of the next; and a rhythm is irregular by the last 48 intervals. Given the same
+    windows, the network computes the same. After four hours of beats the reference beat is that of every second one,
+    then of every fourth, so that memory stays bounded.
 
     Parameters
     ----------
@@ -136,7 +137,8 @@ class BeatStream:
         self._recipe = _checked_recipe(self.classifier)
         self._least = usual_confidence(self.classifier.certainty) if min_confidence is None else min_confidence
         self._force, self._gate = force, gate
-        self._wave = Tail(round((KEPT_SECONDS + 2) * self.fs))
+        needed = round((BEHIND + 2) * self.fs) + even_steps(self.fs, self._recipe.fs)
+        self._wave = Tail(max(round((KEPT_SECONDS + 2) * self.fs), needed))
         self._detector = OnlineSlopeDetector(self.fs)
         self._step = max(1, round(STEP * self.fs))
         self._found: deque[int] = deque()  # R peaks that are not given yet
@@ -246,8 +248,9 @@ class BeatStream:
     def _cut(self, r: int) -> tuple[NDArray[np.float32], str]:
         """Return a beat's window, or why it has none; the filter sees no further than our constants."""
         step = even_steps(self.fs, self._recipe.fs)
-        low = max(self._wave.start, r - round(BEHIND * self.fs))
-        low = -(-low // step) * step if low else 0  # resampling meets each sample as in the whole recording
+        low = (
+            max(0, r - round(BEHIND * self.fs)) // step * step
+        )  # resampling meets each sample as in the whole recording
         high = r + round(AHEAD * self.fs)
         wave = self._wave.between(low, high).astype(np.float32)
         last = wave[-round(self.fs) :][np.isfinite(wave[-round(self.fs) :])]

@@ -91,6 +91,12 @@ def test_real_records(real_mitdb, classifier, name):
     close_to_classify(wave, record.fs, classifier)
 
 
+@pytest.mark.parametrize("fs", [100.3, 333.3])
+def test_at_any_rate(synthetic, classifier, fs):
+    wave = np.interp(np.arange(0, 90, 1 / fs), np.arange(len(synthetic[0])) / synthetic[1], synthetic[0])
+    same_as_classify(wave.astype(np.float32), fs, classifier)
+
+
 def peaks(wave, fs):
     """Return the R peaks that the detector finds online."""
     tail, detector, found = Tail(round(5 * fs)), OnlineSlopeDetector(fs), []
