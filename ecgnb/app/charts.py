@@ -1,115 +1,133 @@
-"""Interactive figures of the app, in the colours that the lessons give each class."""
+"""What all figures of the app share, and the small ones."""
 
 from __future__ import annotations
+
+from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ecgnb.app.colours import Palette, palette
 from ecgnb.app.meanings import MEANINGS
 from ecgnb.app.plain import plain_in_figure
 from ecgnb.classifier.result import UNSURE
-from ecgnb.plotting.style import CLASS_COLOURS
 
-MAX_POINTS = 20_000  # more make a browser slow
-
-SIGNAL_COLOUR, PICKED_COLOUR, UNSURE_COLOUR = "#333333", "#CC0000", "#8A6D00"
+MAX_POINTS = 12_000  # of one line; more make a browser slow
 
 SYMBOLS = {"N": "circle", "S": "square", "V": "triangle-up", "F": "diamond", "Q": "cross", UNSURE: "x"}
 
+SIGNS = {"N": "●", "S": "■", "V": "▲", "F": "◆", "Q": "✚", UNSURE: "✕"}  # the same for text
 
-def colour(label: str) -> str:
-    """Return a class's colour; also of a class this course does not know."""
-    return UNSURE_COLOUR if label == UNSURE else CLASS_COLOURS.get(label, "#56B4E9")
+TIME_STEPS = (0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 10_800, 21_600)
 
-
-def strip(
-    signal: NDArray[np.float32], fs: float, beats: pd.DataFrame, *, start: float, seconds: float, picked: int, unit: str
-) -> go.Figure:
-    """Draw some seconds of a recording, a mark over each beat; `beats` as `ClassifiedRecording.beats`."""
-    low, high = max(0, int(start * fs)), min(len(signal), int((start + seconds) * fs) + 1)
-    step = max(1, (high - low) // MAX_POINTS)
-    part = signal[low:high:step]
-    figure = go.Figure()
-    figure.add_scattergl(
-        x=(low + step * np.arange(len(part))) / fs, y=part, mode="lines", name="ECG", hoverinfo="skip",
-        line={"color": SIGNAL_COLOUR, "width": 1.3}, showlegend=False,
-    )  # fmt: skip
-    here = beats[(beats["time_s"] >= start) & (beats["time_s"] < start + seconds)]
-    for label, some in here.groupby("label", sort=False):
-        add_marks(figure, str(label), some, some["time_s"], signal[some["r_sample"]])
-    if picked in here.index:
-        figure.add_vline(x=float(beats["time_s"].iloc[picked]), line={"color": PICKED_COLOUR, "dash": "dot"})
-    figure.update_xaxes(title="time (s)", range=[start, start + seconds])
-    figure.update_yaxes(title=f"amplitude ({plain_in_figure(unit)})" if unit else "amplitude")
-    return _finished(figure, 340)
+PLAIN_BAR = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
-def rhythm(beats: pd.DataFrame) -> go.Figure:
-    """Draw the interval before each beat over the whole recording; a rare class is never thinned out."""
-    figure = go.Figure()
-    for label, some in beats.dropna(subset=["rr_s"]).groupby("label", sort=False):
-        thinned = some.iloc[:: max(1, len(some) // (MAX_POINTS // 4))]
-        add_marks(figure, str(label), thinned, thinned["time_s"] / 60, thinned["rr_s"], size=5)
-    figure.update_xaxes(title="time (min)")
-    figure.update_yaxes(title="interval before the beat (s)", rangemode="tozero")
-    return _finished(figure, 260)
+def clock(seconds: float, *, tenths: bool = False) -> str:
+    """Return a time as minutes and seconds, with hours where there are some: 9:02, 1:09:02."""
+    whole = round(max(0.0, seconds), 1)
+    hours, rest = divmod(int(whole), 3600)
+    minutes, second = divmod(rest, 60)
+    part = f".{round(10 * (whole % 1)) % 10}" if tenths else ""
+    return (f"{hours}:{minutes:02d}" if hours else f"{minutes}") + f":{second:02d}{part}"
 
 
-def add_marks(
-    figure: go.Figure, label: str, beats: pd.DataFrame, x: pd.Series, y: pd.Series | NDArray[np.float32], size: int = 10
-) -> None:
-    """Add one class's beats: told apart by colour and form, each knowing its row."""
+def time_ticks(low: float, high: float, most: int) -> dict[str, Any]:
+    """Return at most so many ticks from `low` to `high`, labelled as a clock."""
+    step = next((step for step in TIME_STEPS if (high - low) / step <= most), TIME_STEPS[-1])
+    values = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
+    return {"tickvals": values, "ticktext": [clock(value, tenths=step < 1) for value in values]}
+
+
+def class_name(label: str) -> str:
+    """Return a class's letter and what it means."""
+    return f"{label}: {MEANINGS[label].name}" if label in MEANINGS else plain_in_figure(label)
+
+
+def legend(labels: list[str]) -> str:
+    """Return HTML that says which colour and form is which class."""
+    colours = palette()
+    parts = [
+        f'<span style="white-space:nowrap;margin-right:1.2em"><span style="color:{colours.of(label)}">'
+        f"{SIGNS.get(label, '●')}</span> <b>{escape(plain_in_figure(label))}</b> "
+        f"{escape(MEANINGS[label].name.lower()) if label in MEANINGS else ''}</span>"
+        for label in labels
+    ]
+    return f'<div style="font-size:0.875rem">{" ".join(parts)}</div>'
+
+
+def mark_texts(beats: pd.DataFrame) -> NDArray[Any]:
+    """Return what each mark knows of its beat: its row, the likeliest class, how sure the network is."""
     likeliest = beats["likeliest"].map(plain_in_figure)
-    name = f"{label}: {MEANINGS[label].name}" if label in MEANINGS else plain_in_figure(label)
-    figure.add_scattergl(
-        x=x, y=y, mode="markers", name=name,
-        customdata=np.column_stack([beats.index, likeliest, beats["confidence"].map("{:.2f}".format)]),
-        marker={"color": colour(label), "symbol": SYMBOLS.get(label, "circle"), "size": size},
-        unselected={"marker": {"opacity": 1}},  # a click picks a beat, and the others stay to be seen
-        hovertemplate="beat %{customdata[0]}: %{customdata[1]}, confidence %{customdata[2]}<extra></extra>",
-    )  # fmt: skip
+    return np.column_stack([beats.index, likeliest, beats["confidence"].map("{:.2f}".format)])
+
+
+def marker(label: str, colours: Palette, size: int) -> dict[str, Any]:
+    """Return a class's mark: told apart by colour and form."""
+    return {"color": colours.of(label), "symbol": SYMBOLS.get(label, "circle"), "size": size}
 
 
 def one_beat(window: NDArray[np.float32], label: str) -> go.Figure:
     """Draw a beat that came without its recording."""
-    figure = go.Figure(go.Scatter(y=window, mode="lines", line={"color": colour(label), "width": 2}, hoverinfo="y"))
+    line = {"color": palette().of(label), "width": 2}
+    figure = go.Figure(go.Scatter(y=window, mode="lines", line=line, hoverinfo="y"))
     figure.update_xaxes(title="sample")
     figure.update_yaxes(title="amplitude")
-    return _finished(figure, 340)
+    return finished(figure, 320)
 
 
 def probabilities(beat: pd.Series, classes: list[str]) -> go.Figure:
     """Draw how probable the network thinks each class is for one beat."""
     values = [float(beat[f"p_{name}"]) for name in classes]
-    bars = go.Bar(
-        x=values, y=[plain_in_figure(name) for name in classes], orientation="h",
-        marker={"color": [colour(name) for name in classes]},
-        text=[f"{value:.1%}" for value in values], textposition="auto", hoverinfo="skip",
-    )  # fmt: skip
-    figure = go.Figure(bars)
-    figure.update_xaxes(title="probability", range=[0, 1])
-    figure.update_yaxes(autorange="reversed", title="class", type="category")  # a class may be called 1
-    return _finished(figure, 260)
+    figure = go.Figure(_bars([plain_in_figure(name) for name in classes], values, classes, "{:.1%}", across=True))
+    figure.update_xaxes(title="probability", range=[0, 1.18], tickvals=[0, 0.5, 1], fixedrange=True)
+    figure.update_yaxes(autorange="reversed", type="category", fixedrange=True)  # a class may be called 1
+    return finished(figure, 210)
 
 
 def distribution(counts: pd.Series) -> go.Figure:
     """Draw how many beats each class has."""
-    bars = go.Bar(
-        x=[plain_in_figure(name) for name in counts.index], y=list(counts),
-        marker={"color": [colour(name) for name in counts.index]},
-        text=[f"{n:,}" for n in counts], textposition="outside", cliponaxis=False, hoverinfo="skip",
+    classes = [str(name) for name in counts.index]
+    figure = go.Figure(_bars([plain_in_figure(name) for name in classes], list(counts), classes, "{:,}", across=False))
+    figure.update_xaxes(title="class", type="category", fixedrange=True)
+    figure.update_yaxes(title="beats", fixedrange=True)
+    return finished(figure, 260)
+
+
+def _bars(names: list[str], values: list[float], classes: list[str], form: str, *, across: bool) -> go.Bar:
+    colours = palette()
+    return go.Bar(
+        x=values if across else names, y=names if across else values, orientation="h" if across else "v",
+        marker={"color": [colours.of(name) for name in classes]}, text=[form.format(value) for value in values],
+        textposition="outside", cliponaxis=False, hoverinfo="skip",
     )  # fmt: skip
-    figure = go.Figure(bars)
-    figure.update_xaxes(title="class", type="category")
-    figure.update_yaxes(title="beats")
-    return _finished(figure, 260)
 
 
-def _finished(figure: go.Figure, height: int) -> go.Figure:
+def thinned(time: ArrayLike, value: ArrayLike, most: int = MAX_POINTS) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return a line of at most so many points that looks the same: of each short stretch its lowest and highest."""
+    time, value = np.asarray(time), np.asarray(value)
+    if len(value) <= most:
+        return time, value
+    size = -(-len(value) // (most // 2))
+    starts = np.arange(0, len(value), size)
+    ends = np.column_stack([np.fmin.reduceat(value, starts), np.fmax.reduceat(value, starts)])
+    return np.repeat(time[starts], 2), ends.ravel()
+
+
+def finished(figure: go.Figure, height: int) -> go.Figure:
+    """Give a figure the look that all share; it stands on the page's own ground, light or dark."""
+    colours = palette()
     figure.update_layout(
-        height=height, margin={"l": 10, "r": 10, "t": 30, "b": 10}, template="plotly_white", font={"color": "#222222"},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, dragmode="pan", clickmode="event+select",
+        height=height, margin={"l": 8, "r": 8, "t": 12, "b": 8}, template="none", showlegend=False,
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": colours.text, "size": 13},
+        dragmode="pan", clickmode="event+select",
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": colours.quiet, "activecolor": colours.text},
+        hoverlabel={"bgcolor": colours.paper, "font": {"color": colours.text}},
     )  # fmt: skip
+    quiet = "rgba(128,128,128,0.22)"
+    figure.update_xaxes(automargin=True, gridcolor=quiet, zeroline=False, linecolor=quiet)
+    figure.update_yaxes(automargin=True, gridcolor=quiet, zeroline=False, linecolor=quiet)
     return figure

@@ -12,6 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
+from ecgnb.app.minute import Marks, marks_of, read_minute
+from ecgnb.app.plain import one_line
 from ecgnb.classifier.base import Classifier
 from ecgnb.classifier.load import load_classifier
 from ecgnb.datasets import synthetic
@@ -24,9 +26,37 @@ from ecgnb.detection.gate import looks_like_ecg
 from ecgnb.errors import DataError, EcgnbError, ModelError
 from ecgnb.paths import data_dir
 
-SYNTHETIC = {
-    "Synthetic heart with early beats": ("sample", ()),
-    "Synthetic heart with a pacemaker": ("paced", ("paced",)),
+MINUTE = "minute"  # the sample that a visitor meets first
+
+SYNTHETIC = {"heart": ("sample", ()), "pacemaker": ("paced", ("paced",))}
+
+# What the annotations of DS2 hold, for those who look for something.
+ABOUT = {
+    MINUTE: "One minute of record 213: normal, early and fusion beats",
+    "heart": "A synthetic heart with early beats",
+    "pacemaker": "A synthetic heart with a pacemaker",
+    "100": "a normal rhythm, some early beats from above",
+    "103": "a normal rhythm",
+    "105": "a normal rhythm and much noise",
+    "111": "left bundle branch block",
+    "113": "a normal rhythm, uneven",
+    "117": "a normal rhythm, hardly an early beat",
+    "121": "a normal rhythm, the line wanders",
+    "123": "a slow normal rhythm",
+    "200": "hundreds of ventricular beats, every other one",
+    "202": "atrial fibrillation and flutter",
+    "210": "atrial fibrillation, ventricular beats",
+    "212": "right bundle branch block",
+    "213": "ventricular and many fusion beats",
+    "214": "left bundle branch block, ventricular beats",
+    "219": "atrial fibrillation, pauses",
+    "221": "atrial fibrillation, hundreds of ventricular beats",
+    "222": "early beats from above, flutter and fibrillation",
+    "228": "hundreds of ventricular beats, noise",
+    "231": "right bundle branch block, dropped beats",
+    "232": "mostly early beats from above, long pauses",
+    "233": "hundreds of ventricular beats of several forms",
+    "234": "a normal rhythm, a run of fast beats from above",
 }
 
 SYNTHETIC_BEATS = 12
@@ -161,17 +191,40 @@ def uploaded_classifier(upload: Upload) -> Classifier:
 def recorded_samples() -> dict[str, Path]:
     """Return records of DS2 that lie in the data folder, by name: the network did not learn from them."""
     folder = data_dir() / "mitdb"
-    return {f"MIT-BIH record {name}": folder / name for name in DS2 if (folder / f"{name}.dat").is_file()}
+    return {name: folder / name for name in DS2 if (folder / f"{name}.dat").is_file()}
 
 
-def sample_recording(name: str) -> Recording:
-    """Return a sample: a synthetic minute, or a record of DS2."""
+def about(name: str) -> str:
+    """Return what a visitor reads of a sample."""
+    return f"Record {name}: {ABOUT[name]}" if name in DS2 else ABOUT[name]
+
+
+def sample_recording(name: str) -> tuple[Recording, Marks | None]:
+    """Return a sample, and what cardiologists call its beats: the minute, a synthetic one, or a record of DS2."""
+    if name == MINUTE:
+        return read_minute()
     if name in (recorded := recorded_samples()):
-        return read_recording(recorded[name])
+        path = recorded[name]
+        has_marks = path.with_suffix(f".{MARKS}").is_file()
+        return read_recording(path), marks_of(read_record(path.parent, path.name)) if has_marks else None
     record, paced = SYNTHETIC[name]
     with tempfile.TemporaryDirectory(prefix="ecgnb-") as folder:
         synthetic.write_mitdb(Path(folder), [record], paced=paced)
-        return read_recording(Path(folder) / record)
+        return read_recording(Path(folder) / record), None
+
+
+def leads_of(uploads: Sequence[Upload]) -> list[str]:
+    """Return the names of the leads in the order of a WFDB header that was uploaded; nothing where there is none."""
+    header = next((upload for upload in uploads if ending(upload) == "hea"), None)
+    if header is None:
+        return []
+    lines = bytes(header.getbuffer()[:20_000]).decode("utf-8", errors="replace").splitlines()
+    lines = [line for line in lines if line.strip() and not line.startswith("#")]
+    first = lines[0].split() if lines else []
+    words = [line.split(maxsplit=8) for line in lines[1:]]
+    if len(first) < 2 or first[1] != str(len(words)) or any(len(line) != 9 for line in words):
+        return []
+    return [one_line(line[8]) for line in words]
 
 
 def sample_beats(classifier: Classifier) -> BeatTable:

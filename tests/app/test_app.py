@@ -19,8 +19,8 @@ from streamlit.errors import StreamlitAPIException
 from streamlit.testing.v1 import AppTest
 
 from ecgnb import models
-from ecgnb.app import page as module
 from ecgnb.app import serve, sources
+from ecgnb.app.fields import OWN_MODEL
 from ecgnb.app.plain import WORD_JOINER
 from ecgnb.classifier.load import load_classifier
 from ecgnb.datasets import cut_beats, load_records
@@ -28,6 +28,8 @@ from ecgnb.datasets.own.limits import MAX_BYTES
 from ecgnb.errors import DataError, ModelError
 
 PAGE = Path(serve.__file__).with_name("page.py")
+
+KINDS = ("A sample", "A recording of mine", "Beats already cut")
 
 
 @pytest.fixture
@@ -55,8 +57,14 @@ def said(element):
     return re.sub(r"\\(\W|_)", r"\1", element.value).replace(WORD_JOINER, "")
 
 
-def metrics(app):
-    return {metric.label: metric.value for metric in app.metric}
+def numbers(app):
+    """The line of numbers on a recording: its length, beats, heart rate and share that is not classified."""
+    (line,) = [text.value for text in app.markdown if re.match(r"[\d.]+ (min|h) · [\d,]+ beats", text.value)]
+    return dict(zip(("length", "beats", "rate", "not classified"), line.split(" · "), strict=False))
+
+
+def n_beats(app):
+    return int(numbers(app)["beats"].removesuffix(" beats").replace(",", ""))
 
 
 def csv_of(record, separator=","):
@@ -71,12 +79,12 @@ def record():
 
 
 def test_samples_need_no_data(app):
-    assert app.selectbox(key="sample").options == list(sources.SYNTHETIC)
+    assert app.selectbox(key="sample").options == [sources.about(name) for name in ("minute", "heart", "pacemaker")]
     for name in sources.SYNTHETIC:
         app.selectbox(key="sample").set_value(name).run()
         assert not app.exception and "SYNTHETIC" in said(app.error[0])
-        assert metrics(app)["Length"] == "1.0 min" and int(metrics(app)["Beats"]) > 50
-        assert "not for diagnosis" in said(app.warning[0])
+        assert numbers(app)["length"] == "1.0 min" and n_beats(app) > 50
+        assert "not for diagnosis" in said(app.markdown[0])
 
 
 def test_recorded_samples_where_there_are_some(data_dir, real_mitdb):
@@ -84,28 +92,27 @@ def test_recorded_samples_where_there_are_some(data_dir, real_mitdb):
     for ending in ("hea", "dat"):
         (data_dir / "mitdb" / f"100.{ending}").symlink_to(real_mitdb / f"100.{ending}")
     app = AppTest.from_file(str(PAGE), default_timeout=60).run()
-    app.selectbox(key="sample").set_value("MIT-BIH record 100").run()
+    app.selectbox(key="sample").set_value("100").run()
     assert not app.exception and not app.error
-    assert metrics(app)["Length"] == "30.1 min" and metrics(app)["Heart rate"] == "75 /min"
+    assert numbers(app)["length"] == "30.1 min" and numbers(app)["rate"] == "75 a minute"
 
 
 def test_a_recording_as_csv(app, record):
-    upload(choose(app, module.KINDS[1]), "recording_files", ("mine.csv", csv_of(record)))
-    assert not app.error and metrics(app)["Length"] == "1.0 min"
-    n_beats = int(metrics(app)["Beats"])
-    assert n_beats == pytest.approx(len(record.r_sample), abs=3)
+    upload(choose(app, KINDS[1]), "recording_files", ("mine.csv", csv_of(record)))
+    assert not app.error and numbers(app)["length"] == "1.0 min"
+    assert n_beats(app) == pytest.approx(len(record.r_sample), abs=3)
     table = app.dataframe[0].value
-    assert len(table) == n_beats and {"time_s", "label", "confidence", "p_N"} <= set(table.columns)
+    assert len(table) == n_beats(app) and {"time_s", "label", "confidence", "p_N"} <= set(table.columns)
     app.number_input(key="beat").set_value(7).run()
-    assert any(text.value.startswith("#### Beat 7:") for text in app.markdown)
+    assert any(text.value.startswith("### Beat 7:") for text in app.markdown)
     assert app.get("plotly_chart") and app.get("download_button")
 
 
 def test_confidence_detector_and_flip(app, record):
-    upload(choose(app, module.KINDS[1]), "recording_files", ("mine.csv", csv_of(record)))
-    before = metrics(app)["Not classified"]
+    upload(choose(app, KINDS[1]), "recording_files", ("mine.csv", csv_of(record)))
+    before = numbers(app)["not classified"]
     app.slider(key="least beat_sequence").set_value(1.0).run()
-    assert float(metrics(app)["Not classified"].rstrip("%")) > float(before.rstrip("%"))
+    assert float(numbers(app)["not classified"].split("%")[0]) > float(before.split("%")[0])
     assert not any("unlike those" in said(warning) for warning in app.warning), "the visitor asked for it"
     app.checkbox(key="flip").set_value(True).run()
     assert any("upside down" in said(warning) for warning in app.warning)
@@ -115,16 +122,16 @@ def test_confidence_detector_and_flip(app, record):
 
 def test_what_is_no_ecg_is_refused_unless_one_insists(app):
     noise = pd.DataFrame({"ecg": np.random.default_rng(0).standard_normal(15_000).round(4)})
-    upload(choose(app, module.KINDS[1]), "recording_files", ("noise.csv", noise.to_csv(index=False).encode()))
+    upload(choose(app, KINDS[1]), "recording_files", ("noise.csv", noise.to_csv(index=False).encode()))
     app.number_input(key="fs").set_value(250.0).run()
     assert any("this does not look like an ECG" in said(error) for error in app.error) and not app.exception
     app.checkbox(key="force").set_value(True).run()
     assert not app.error and any("does not look like an ECG" in said(warning) for warning in app.warning)
-    assert int(metrics(app)["Beats"]) > 20
+    assert n_beats(app) > 20
 
 
 def test_what_was_read_is_said(app, record):
-    upload(choose(app, module.KINDS[1]), "recording_files", ("mine.csv", csv_of(record)))
+    upload(choose(app, KINDS[1]), "recording_files", ("mine.csv", csv_of(record)))
     assert any("mine.csv, MLII (column 2 of 2), 360 Hz" in said(caption) for caption in app.caption)
     with zipfile.ZipFile(stream := io.BytesIO(), "w") as archive:
         archive.writestr("inside.csv", csv_of(record))
@@ -140,12 +147,12 @@ def test_a_wfdb_pair_and_half_of_one(app, record, tmp_path):
     wfdb.wrsamp("rec", fs=360, units=["mV", "mV"], sig_name=["V1", "MLII"], p_signal=turned, fmt=["212", "212"],
                 write_dir=str(tmp_path))  # fmt: skip
     pair = [(f"rec.{ending}", (tmp_path / f"rec.{ending}").read_bytes()) for ending in ("dat", "hea")]
-    upload(choose(app, module.KINDS[1]), "recording_files", *pair)
-    assert not app.error and said(app.subheader[0]) == "rec · lead MLII · 360 Hz"
-    app.text_input(key="lead").set_value("V1").run()
-    assert said(app.subheader[0]) == "rec · lead V1 · 360 Hz"
-    app.text_input(key="lead").set_value("V9").run()
-    assert "record rec has no lead 'V9'; it has: V1, MLII" in said(app.error[0])
+    upload(choose(app, KINDS[1]), "recording_files", *pair)
+    assert not app.error and said(app.header[0]) == "rec · lead MLII · 360 Hz"
+    leads = app.selectbox(key="lead of file")
+    assert leads.options == ["the first, or MLII where there is one", "1: V1", "2: MLII"]
+    leads.set_value(1).run()
+    assert said(app.header[0]) == "rec · lead V1 · 360 Hz"
     for half in pair:
         upload(app, "recording_files", half)
         assert "a WFDB record needs rec.hea and rec.dat" in said(app.error[0])
@@ -155,33 +162,33 @@ def test_a_wfdb_pair_and_half_of_one(app, record, tmp_path):
 
 def test_the_rate_can_be_entered(app, record):
     content = "\n".join(f"{value:.4f}" for value in record.signal[:, 0]).encode()
-    upload(choose(app, module.KINDS[1]), "recording_files", ("bare.txt", content))
+    upload(choose(app, KINDS[1]), "recording_files", ("bare.txt", content))
     assert "does not say its sampling rate; enter it" in said(app.error[0])
     app.number_input(key="fs").set_value(5.0).run()
     assert "the sampling rate fs is 5.0; expected 100 to 2000" in said(app.error[0])
     app.number_input(key="fs").set_value(360.0).run()
-    assert not app.error and int(metrics(app)["Beats"]) > 50
+    assert not app.error and n_beats(app) > 50
 
 
 def test_a_lead_is_called_so_once(app, record):
     np.save(stream := io.BytesIO(), record.signal[:, 0])
-    upload(choose(app, module.KINDS[1]), "recording_files", ("day.npy", stream.getvalue()))
+    upload(choose(app, KINDS[1]), "recording_files", ("day.npy", stream.getvalue()))
     app.number_input(key="fs").set_value(360.0).run()
-    assert said(app.subheader[0]) == "day · lead 1 · 360 Hz"
+    assert said(app.header[0]) == "day · lead 1 · 360 Hz"
     upload(app, "recording_files", ("mine.csv", csv_of(record).replace(b"MLII", b"Lead II")))
-    assert said(app.subheader[0]) == "mine · Lead II · 360 Hz"
+    assert said(app.header[0]) == "mine · Lead II · 360 Hz"
 
 
 def test_beats_already_cut(app, record):
-    choose(app, module.KINDS[2])
+    choose(app, KINDS[2])
     app.checkbox(key="beat_sample").set_value(True).run()
-    assert not app.exception and "SYNTHETIC beats" in said(app.error[0]) and metrics(app)["Beats"] == "12"
+    assert not app.exception and "SYNTHETIC beats" in said(app.error[0]) and app.metric[0].value == "12"
     beats = cut_beats(record, 75, 112, fs=125)
     for rows in (1, 20):
         stream = io.BytesIO()
         np.savetxt(stream, np.column_stack([beats.signal, beats.label])[:rows], delimiter=",")
         upload(app, "beat_file", ("beats.csv", stream.getvalue()))
-        assert not app.error and metrics(app)["Beats"] == str(rows) and "% agree" in said(app.info[0])
+        assert not app.error and app.metric[0].value == str(rows) and "% agree" in said(app.info[0])
     assert any("be it of an ECG or not" in caption.value for caption in app.caption), "no gate looks at a row"
     np.savetxt(stream := io.BytesIO(), np.zeros((3, 186)), delimiter=",")
     upload(app, "beat_file", ("beats.csv", stream.getvalue()))
@@ -192,7 +199,7 @@ def test_a_pair_by_whatever_name(app, record, tmp_path):
     wfdb.wrsamp("rec", fs=360, units=["mV"], sig_name=["MLII"], p_signal=record.signal[:, :1].astype(float),
                 fmt=["212"], write_dir=str(tmp_path))  # fmt: skip
     dat, hea = ((tmp_path / f"rec.{ending}").read_bytes() for ending in ("dat", "hea"))
-    choose(app, module.KINDS[1])
+    choose(app, KINDS[1])
     for signals, header in (
         ("rec (1).dat", "rec (1).hea"),
         ("rec.dat", "rec (2).hea"),
@@ -201,7 +208,7 @@ def test_a_pair_by_whatever_name(app, record, tmp_path):
         ("C:\\ecg\\rec.dat", "rec.hea"),
     ):
         upload(app, "recording_files", (header, hea), (signals, dat))
-        assert not app.error and said(app.subheader[0]) == "rec · lead MLII · 360 Hz"
+        assert not app.error and said(app.header[0]) == "rec · lead MLII · 360 Hz"
         assert not any("passed over" in caption.value for caption in app.caption)
     upload(app, "recording_files", ("rec.atr", b"\x00\x00"), ("rec.hea", hea), ("rec.dat", dat))
     assert not app.error and any(".atr file is passed over" in caption.value for caption in app.caption)
@@ -252,7 +259,7 @@ def test_a_name_that_streamlit_refuses(app, monkeypatch):
         raise StreamlitAPIException("Filename cannot contain null bytes.")
 
     monkeypatch.setattr("streamlit.file_uploader", refuse)
-    for kind in module.KINDS[1:]:
+    for kind in KINDS[1:]:
         choose(app, kind)
         assert not app.exception and "a file of that name is not read here; expected .csv" in said(app.error[0])
 
@@ -273,7 +280,7 @@ HOSTILE = "MLII ![](http://127.0.0.1:9/x.png)"
 
 def markdown_of(app):
     """All that the page reads as Markdown."""
-    kinds = (app.markdown, app.error, app.warning, app.info, app.caption, app.subheader, app.title)
+    kinds = (app.markdown, app.error, app.warning, app.info, app.caption, app.header, app.title)
     return [element.value for kind in kinds for element in kind] + [expander.label for expander in app.expander]
 
 
@@ -283,11 +290,11 @@ def images_and_links(app):
 
 
 def test_text_of_a_file_is_no_markdown(app, record, tmp_path):
-    choose(app, module.KINDS[1])
+    choose(app, KINDS[1])
     upload(app, "recording_files", ("first.txt", HOSTILE.encode()))
     assert HOSTILE in said(app.error[0]) and not images_and_links(app)
     upload(app, "recording_files", ("mine.csv", csv_of(record).replace(b"MLII", HOSTILE.encode())))
-    assert said(app.subheader[0]) == f"mine · lead {HOSTILE} · 360 Hz" and not images_and_links(app)
+    assert said(app.header[0]) == f"mine · lead {HOSTILE} · 360 Hz" and not images_and_links(app)
     app.text_input(key="lead").set_value("[click](http://127.0.0.1:9)").run()
     assert "[click](http://127.0.0.1:9)" in said(app.error[0]) and not images_and_links(app)
     app.text_input(key="lead").set_value("").run()
@@ -295,19 +302,19 @@ def test_text_of_a_file_is_no_markdown(app, record, tmp_path):
                 fmt=["212"], write_dir=str(tmp_path))  # fmt: skip
     pair = [(f"rec.{ending}", (tmp_path / f"rec.{ending}").read_bytes()) for ending in ("dat", "hea")]
     upload(app, "recording_files", *pair)
-    assert said(app.subheader[0]) == f"rec · lead {HOSTILE} · 360 Hz" and not images_and_links(app)
+    assert said(app.header[0]) == f"rec · lead {HOSTILE} · 360 Hz" and not images_and_links(app)
 
 
 def test_class_names_of_a_model_are_no_markdown(app, monkeypatch):
     link, script = "[x](http://127.0.0.1:9/b)", "<a href='http://127.0.0.1:9'>x</a>"
     hostile = replace(load_classifier("cnn_lstm"), classes=[HOSTILE, link, script, "javascript:1", "1"])
     monkeypatch.setattr(sources, "uploaded_classifier", lambda _: hostile)
-    app.selectbox(key="model").set_value(module.OWN_MODEL).run()
+    app.selectbox(key="model").set_value(OWN_MODEL).run()
     upload(app, "model_file", ("m.pth", b"any"))
-    assert int(metrics(app)["Beats"]) > 50 and not images_and_links(app)
+    assert n_beats(app) > 50 and not images_and_links(app)
     assert any("![](http" in said(text) for text in app.markdown), "it is shown"
     figures = [chart.proto.spec for chart in app.get("plotly_chart")]
-    assert len(figures) == 4 and not any("<a" in figure or "\\u003ca" in figure for figure in figures)
+    assert len(figures) == 6 and not any("<a" in figure or "\\u003ca" in figure for figure in figures)
 
 
 def test_what_nobody_foresaw_is_one_line(app, monkeypatch, caplog):
@@ -315,7 +322,7 @@ def test_what_nobody_foresaw_is_one_line(app, monkeypatch, caplog):
         raise RuntimeError("can't allocate memory: ![](http://127.0.0.1:9/x.png)\nat /srv/somebody")
 
     monkeypatch.setattr("ecgnb.app.sources.sample_recording", fails)
-    app.selectbox(key="sample").set_value(list(sources.SYNTHETIC)[1]).run()
+    app.selectbox(key="sample").set_value("pacemaker").run()
     assert not app.exception
     fault = said(app.error[-1])
     assert "(RuntimeError). Try another file or another model" in fault and "somebody" not in fault
@@ -323,7 +330,7 @@ def test_what_nobody_foresaw_is_one_line(app, monkeypatch, caplog):
     assert re.fullmatch(r"RuntimeError at (\w+\.py:\d+( > )?)+", record.getMessage()) and record.exc_info is None
     caplog.clear()
     monkeypatch.setattr("ecgnb.app.sources.sample_recording", lambda _: sources.read_recording("nowhere.hea"))
-    app.selectbox(key="sample").set_value(next(iter(sources.SYNTHETIC))).run()
+    app.selectbox(key="sample").set_value("heart").run()
     assert "nowhere.hea is missing" in said(app.error[-1]) and not caplog.records, "what was foreseen is not logged"
 
 
@@ -336,12 +343,12 @@ def test_flipped_is_drawn_flipped(app):
     before = drawn()
     app.checkbox(key="flip").set_value(True).run()
     np.testing.assert_array_equal(drawn(), -before)
-    assert said(app.subheader[0]).endswith(" · upside down")
+    assert said(app.header[0]).endswith(" · upside down")
 
 
 def test_a_class_of_two_numbers_is_not_named(app, record):
     """`ptbdb_abnormal.csv` says 1 for abnormal, `mitbih_test.csv` for S."""
-    choose(app, module.KINDS[2])
+    choose(app, KINDS[2])
     beats = cut_beats(record, 75, 112, fs=125).signal[:12]
     for label, compared in (([1] * 12, False), ([0, 1] * 6, False), ([0] * 12, True), ([0, 1, 2] * 4, True)):
         stream = io.BytesIO()
@@ -381,19 +388,19 @@ BAD = {
 def test_bad_recordings(app, name, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     content, message = BAD[name]
-    choose(app, module.KINDS[1])
+    choose(app, KINDS[1])
     app.number_input(key="fs").set_value(250.0)
     upload(app, "recording_files", (name, content))
     assert any(word in said(app.error[0]) for word in message.split("|")), said(app.error[0])
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
-    app.radio(key="kind").set_value(module.KINDS[0]).run()
-    assert not app.exception and metrics(app)["Length"] == "1.0 min", "and the app goes on"
+    app.radio(key="kind").set_value(KINDS[0]).run()
+    assert not app.exception and numbers(app)["length"] == "1.0 min", "and the app goes on"
 
 
 @pytest.mark.parametrize("content", [b"1" * 16_000 + b"x", b"sampl_rate " * 1500], ids=["digits", "words"])
 def test_a_line_that_matches_in_very_many_ways(app, content):
     """A server that looks for a number in it as long as it can serves no other visitor meanwhile."""
-    choose(app, module.KINDS[1])
+    choose(app, KINDS[1])
     given = [("digits.txt", content, "text/plain")]
     app.file_uploader(key="recording_files").set_value(given).run(timeout=10)
     assert not app.exception and re.match(r"digits\.txt.* no (line of )?numbers", said(app.error[0]))
@@ -422,7 +429,7 @@ def saved(tmp_path, **values):
 
 
 def test_a_model_of_a_run(app, tmp_path):
-    app.selectbox(key="model").set_value(module.OWN_MODEL).run()
+    app.selectbox(key="model").set_value(OWN_MODEL).run()
     assert "Upload a model file" in said(app.info[0])
     upload(
         app,
@@ -430,14 +437,14 @@ def test_a_model_of_a_run(app, tmp_path):
         ("patient_wise_model.pth", saved(tmp_path)),
     )
     assert not app.error or "SYNTHETIC" in said(app.error[0])
-    assert int(metrics(app)["Beats"]) > 50
+    assert n_beats(app) > 50
     upload(app, "model_file", ("cut.pth", saved(tmp_path, fs=125.0, classes="N S V F Q")))
     assert any("does not say how its beats are cut" in said(error) for error in app.error)
 
 
 def test_models_that_are_none(app, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    app.selectbox(key="model").set_value(module.OWN_MODEL).run()
+    app.selectbox(key="model").set_value(OWN_MODEL).run()
     torch.save(Evil(), stream := io.BytesIO())
     large = {
         "format": models.files.FORMAT,

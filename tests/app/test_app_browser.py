@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from browser import free_port, open_page, serving
 from playwright.sync_api import expect
 
 from ecgnb.app import serve
+from ecgnb.app.colours import DARK, LIGHT
 from ecgnb.app.plain import WORD_JOINER
 from ecgnb.datasets import load_records
 
@@ -32,8 +34,29 @@ def page(server):
     """A page of the app."""
     with open_page(server) as opened:
         opened.goto(server)
-        opened.get_by_text("The whole recording").wait_for()
+        whole(opened)
         yield opened
+
+
+def whole(page):
+    """Wait until a recording is on the page, from top to bottom."""
+    page.get_by_text("What the classes mean").wait_for()
+    page.locator(".js-plotly-plot").nth(5).wait_for()
+
+
+def shown(page):
+    """The seconds that the strip shows."""
+    return page.evaluate("document.querySelector('.js-plotly-plot')._fullLayout.xaxis.range")
+
+
+def shows(page, start, stop):
+    page.wait_for_function(
+        """([start, stop]) => {
+            const layout = document.querySelector(".js-plotly-plot")?._fullLayout;
+            return layout && layout.xaxis.range[0] === start && layout.xaxis.range[1] === stop;
+        }""",
+        arg=[start, stop],
+    )
 
 
 def upload(page, *files):
@@ -48,9 +71,10 @@ def click_mark(page, label):
         """label => {
             const plot = document.querySelector(".js-plotly-plot");
             const trace = plot._fullData.find(trace => trace.customdata && trace.name.startsWith(label + ":"));
-            const layout = plot._fullLayout, box = plot.getBoundingClientRect();
-            return [trace.customdata[0][0], box.x + layout.xaxis._offset + layout.xaxis.d2p(trace.x[0]),
-                    box.y + layout.yaxis._offset + layout.yaxis.d2p(trace.y[0])];
+            const layout = plot._fullLayout, box = plot.getBoundingClientRect(), range = layout.xaxis.range;
+            const n = trace.x.findIndex(x => x > range[0] + 0.3 && x < range[1] - 0.3);
+            return [trace.customdata[n][0], box.x + layout.xaxis._offset + layout.xaxis.d2p(trace.x[n]),
+                    box.y + layout.yaxis._offset + layout.yaxis.d2p(trace.y[n])];
         }""",
         label,
     )
@@ -68,8 +92,8 @@ def test_upload_see_click_download(page, tmp_path):
     page.get_by_text("mine · lead MLII").wait_for()
     plot = page.locator(".js-plotly-plot").first
     plot.wait_for()
-    assert plot.bounding_box()["height"] > 200 and plot.locator("canvas").count() > 0
-    page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length >= 4")
+    assert plot.bounding_box()["height"] > 200
+    whole(page)
     page.wait_for_timeout(1000)
     number = click_mark(page, "V")
     expect(page.get_by_role("heading", name=f"Beat {number}:")).to_be_visible()
@@ -107,7 +131,7 @@ def test_text_of_a_file_fetches_nothing_and_links_nowhere(page, tmp_path):
         )
     ):
         page.get_by_text("A sample", exact=True).click()
-        page.get_by_text("SYNTHETIC signal").wait_for()
+        page.get_by_role("heading", name="record 213").wait_for()
         table = pd.DataFrame({"time": seconds, name: record.signal[:, 0]})
         table.to_csv(tmp_path / f"mine{number}.csv", index=False)
         upload(page, tmp_path / f"mine{number}.csv")
@@ -116,6 +140,77 @@ def test_text_of_a_file_fetches_nothing_and_links_nowhere(page, tmp_path):
         assert heading.inner_text().replace(WORD_JOINER, "") == f"mine{number} · lead {name} · 360 Hz"
         assert page.locator("[href*='127.0.0.1:9'], [src*='127.0.0.1:9'], [href*=evil]").count() == 0
         assert heading.locator("img, span[role=img], .katex").count() == 0
+
+
+def test_the_keyboard_turns_pages_and_finds_beats(page):
+    assert shown(page) == [0, 10]
+    for key, start in (("ArrowRight", 10), ("s", 30), ("u", 50), ("b", 30), ("ArrowLeft", 20)):
+        page.keyboard.press(key)
+        shows(page, start, start + 10)
+    assert page.url.endswith("start=0%3A20")
+    field = page.get_by_label("Go to (min:s)")
+    field.fill("0:42")
+    field.press("Enter")
+    shows(page, 42, 52)
+
+
+def test_a_dragged_strip_shows_what_is_beside_it_and_stays_there(page):
+    box = page.locator(".js-plotly-plot").first.bounding_box()
+    page.keyboard.press("ArrowRight")
+    shows(page, 10, 20)
+    page.wait_for_timeout(500)
+    page.mouse.move(box["x"] + 800, box["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 400, box["y"] + 300, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+    low, high = shown(page)
+    assert low > 13 and high - low == pytest.approx(10)
+    last = page.evaluate("document.querySelector('.js-plotly-plot')._fullData[0].x.at(-1)")
+    assert last >= high, "there is a signal to see"
+    number = click_mark(page, "N")
+    page.get_by_role("heading", name=f"Beat {number}:").wait_for()
+    assert shown(page) == [low, high], "a click does not lose the place"
+    for _ in range(12):
+        page.mouse.move(box["x"] + 800, box["y"] + 300)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 200, box["y"] + 300, steps=3)
+        page.mouse.up()
+    assert shown(page)[1] <= 30.01, "nobody drags into nothing"
+
+
+def test_a_click_on_the_overview_goes_there(page):
+    plot = page.locator(".js-plotly-plot").nth(2)
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    x, y = box["x"] + 0.72 * box["width"], box["y"] + 40
+    page.mouse.move(x, y)
+    page.wait_for_timeout(300)
+    page.mouse.click(x, y)
+    shows(page, 40, 50)
+
+
+def test_a_second_model_beside_the_first(page):
+    page.get_by_label("Compare with").click()
+    page.get_by_role("option", name="cnn_lstm").click()
+    expect(page.get_by_text("beat_sequence and cnn_lstm call")).to_be_visible()
+    expect(page.locator(".js-plotly-plot").first.get_by_text("other", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_everybody_can_read_it(server, width, scheme):
+    """At a desk and on a phone, by day and by night: no fault for axe-core, nothing to scroll sideways."""
+    with open_page(server, width, 900) as page:
+        page.emulate_media(color_scheme=scheme)
+        page.goto(server)
+        whole(page)
+        page.wait_for_timeout(1000)
+        faults = [fault["id"] for fault in Axe().run(page).response["violations"]]
+        assert faults == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        paper = page.evaluate("document.querySelector('.js-plotly-plot')._fullLayout.plot_bgcolor")
+        assert paper.upper() == (DARK if scheme == "dark" else LIGHT).paper
 
 
 def test_limits_are_said_as_they_are(page):
@@ -128,9 +223,13 @@ def test_a_real_record_and_its_picture(page, real_mitdb, tmp_path):
     """`make screenshot` keeps the picture, which lesson 05 shows."""
     upload(page, real_mitdb / "200.hea", real_mitdb / "200.dat")
     page.get_by_text("200 · lead MLII · 360 Hz").wait_for()
-    page.wait_for_timeout(2000)
-    click_mark(page, "V")
-    expect(page.get_by_text("Ventricular premature beat").first).to_be_visible()
+    page.get_by_text("A sample", exact=True).click()
+    page.get_by_role("heading", name="record 213").wait_for()
+    whole(page)
+    page.get_by_role("button", name="Next S (3)").click()
+    shows(page, 30, 40)
+    expect(page.get_by_text("Supraventricular premature beat").first).to_be_visible()
+    page.mouse.move(5, 5)
     page.wait_for_timeout(1500)
     target = Path(os.environ.get("ECGNB_SCREENSHOT") or tmp_path / "app.png")
     page.screenshot(path=target)

@@ -1,0 +1,101 @@
+"""What the app remembers of a visit: the weights for all visitors, a visitor's own recording for that visitor alone."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import streamlit as st
+
+from ecgnb.app.compare import Others
+from ecgnb.classifier.base import Classifier
+from ecgnb.classifier.load import load_classifier
+from ecgnb.classifier.result import ClassifiedRecording
+from ecgnb.datasets.own.recording import Recording
+from ecgnb.errors import DataError
+
+MOST_HELD = 2 * 2**30  # bytes of signal in all visits together
+
+WEIGHTS = files("ecgnb").joinpath("models", "weights")
+
+_held: weakref.WeakSet[Recording] = weakref.WeakSet()
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """All that is on the page of a recording.
+
+    Parameters
+    ----------
+    key : tuple
+        What tells it from another one.
+    model : str
+    recording : Recording
+        As it is drawn: turned over, where the visitor wants that.
+    found : ClassifiedRecording
+    others : list of Others
+        The cardiologists, a second network; any of them may lack.
+    is_pretrained : bool
+        Whether the model came with the package.
+    """
+
+    key: tuple[Any, ...]
+    model: str
+    recording: Recording
+    found: ClassifiedRecording
+    others: list[Others]
+    is_pretrained: bool = True
+
+
+def pretrained_names() -> list[str]:
+    """Return the weights that come with the package, without importing PyTorch; those for recordings first."""
+    names = [entry.name.removesuffix(".pth") for entry in WEIGHTS.iterdir() if entry.name.endswith(".pth")]
+    return sorted(names)
+
+
+@st.cache_resource(max_entries=8)
+def pretrained(name: str) -> Classifier:
+    """Return pretrained weights, read once for all visitors."""
+    return load_classifier(name, quick=True)
+
+
+def remembered(name: str, key: tuple[Any, ...], make: Callable[[], Any], *made_of_it: str) -> Any:
+    """Return what was made for this key before in this visit, or make it: only the last one is kept.
+
+    Before another one is made, the old one's memory is freed, and that of what was made of it.
+    """
+    slot = f"last {name}"
+    if slot not in st.session_state or st.session_state[slot][0] != key:
+        for old in ("shown", slot, *(f"last {other}" for other in (*made_of_it, "scale", "overview"))):
+            st.session_state.pop(old, None)
+        st.session_state[slot] = (key, make())
+    return st.session_state[slot][1]
+
+
+def kept(name: str, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    """Return a part of what is shown, or make it; what is shown stays."""
+    slot = f"last {name}"
+    if slot not in st.session_state or st.session_state[slot][0] != key:
+        st.session_state[slot] = (key, make())
+    return st.session_state[slot][1]
+
+
+def hold(recording: Recording) -> Recording:
+    """Return a recording, and count its memory as long as some visit keeps it.
+
+    Raises
+    ------
+    DataError
+        Where all visits together hold too much.
+    """
+    held = sum(one.signal.nbytes for one in _held)
+    if held + recording.signal.nbytes > MOST_HELD:
+        raise DataError(
+            f"other open pages of this app hold {held / 2**20:,.0f} MB of signal, and this recording would be too "
+            "much; close some of them, wait two minutes, and try again"
+        )
+    _held.add(recording)
+    return recording
