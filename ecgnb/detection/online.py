@@ -44,8 +44,8 @@ class Tail:
         self.end += len(values)
 
     def between(self, low: int, high: int) -> NDArray[np.float64]:
-        """Return the samples from `low` to before `high`, those that are kept."""
-        return self._values[max(0, low - self.start) : max(0, high - self.start)]
+        """Return the samples from `low` to before `high`, those that have come and are kept."""
+        return self._values[max(0, low - self.start) : max(0, min(high, self.end) - self.start)]
 
 
 class _Top(NamedTuple):

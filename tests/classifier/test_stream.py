@@ -59,7 +59,7 @@ def same_as_offline(wave, fs, classifier):
     assert len(found) > 100, "far enough for a second reference beat"
 
 
-def same_as_classify(wave, fs, classifier):
+def same_as_classify(wave, fs, classifier, least=75):
     """Where no filter wants to see what comes, windows and all are those of `classify_recording`."""
     plain = replace(classifier, recipe=replace(classifier.recipe, highpass=None))
     found = stream_recording(wave, fs, plain, force=True)
@@ -68,6 +68,7 @@ def same_as_classify(wave, fs, classifier):
     np.testing.assert_allclose(found[columns], offline[columns], atol=1e-5)
     assert (found["likeliest"] == offline["likeliest"]).all()
     np.testing.assert_allclose(found["rr_s"], offline["rr_s"])
+    assert len(found) > least
 
 
 def close_to_classify(wave, fs, classifier):
@@ -150,6 +151,21 @@ def test_within_a_second(synthetic, classifier):
     assert later["delay_s"].max() < 1.0 and found["delay_s"].quantile(0.95) < 1.0
     named = found.iloc[64:]
     assert (named["label_delay_s"] == named["delay_s"]).all(), "from the 65th beat on, a label comes at once"
+
+
+def test_the_end_is_as_offline(synthetic, classifier):
+    """A stream that ends right after an R peak: nothing is made of what never came."""
+    wave, fs = synthetic
+    r = detect_r_peaks(wave, fs)[80]
+    for seconds in (0.3, 0.5, 0.8):
+        same_as_classify(wave[: r + round(seconds * fs)], fs, classifier, least=75)
+    found = stream_recording(wave[: r + round(0.3 * fs)], fs, classifier, force=True)
+    assert found["why"].iloc[-1] == "too near the end of the record"
+    tail = Tail(10)
+    tail.append(np.arange(10.0))
+    tail.append(np.arange(10.0, 20.0))
+    tail.append(np.arange(20.0, 23.0))
+    assert tail.between(19, 99).tolist() == [19, 20, 21, 22] and tail.start <= 13
 
 
 def test_the_first_beats_are_named_together(synthetic, classifier):
