@@ -143,7 +143,7 @@ class ClassifiedRecording:
         if unsure > 0.2 * len(self.beats):
             found.append(
                 f"Of {unsure / len(self.beats):.0%} of the beats the network is less sure than "
-                f"{self.usual_confidence:g}: this recording is unlike those it learned from."
+                f"{self.usual_confidence:.2f}: this recording is unlike those it learned from."
             )
         if "could_be" not in self.beats:
             found.append("Nobody has measured how far this model's confidence can be trusted.")
@@ -176,7 +176,7 @@ def relabelled(beats: pd.DataFrame, min_confidence: float) -> pd.DataFrame:
     """Return a table of beats, classified where the network is at least so sure; else their label is ``?``."""
     has_window = beats["confidence"].notna()
     sure = has_window & (beats["confidence"] >= min_confidence)
-    why = beats["why"].where(~has_window, "").mask(has_window & ~sure, f"less sure than {min_confidence:g}")
+    why = beats["why"].where(~has_window, "").mask(has_window & ~sure, f"less sure than {min_confidence:.3g}")
     if "irregular" in beats:
         early = sure & beats["irregular"] & (beats["likeliest"] == "S")
         sure, why = sure & ~early, why.mask(early, NO_RHYTHM)
