@@ -35,11 +35,11 @@ def clock(seconds: float, *, tenths: bool = False) -> str:
     return (f"{hours}:{minutes:02d}" if hours else f"{minutes}") + f":{second:02d}{part}"
 
 
-def time_ticks(low: float, high: float, most: int) -> dict[str, Any]:
+def time_ticks(low: float, high: float, most: float) -> dict[str, Any]:
     """Return at most so many ticks from `low` to `high`, labelled as a clock."""
     step = next((step for step in TIME_STEPS if (high - low) / step <= most), TIME_STEPS[-1])
     values = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
-    return {"tickvals": values, "ticktext": [clock(value, tenths=step < 1) for value in values]}
+    return {"tickangle": 0, "tickvals": values, "ticktext": [clock(value, tenths=step < 1) for value in values]}
 
 
 def class_name(label: str) -> str:

@@ -10,7 +10,7 @@ from ecgnb.app.charts import class_name, clock, finished, marker, time_ticks
 from ecgnb.app.colours import palette
 from ecgnb.classifier.result import ClassifiedRecording
 
-MOST_MARKS = 3000  # of a class
+MOST_MARKS = 1200  # of a class
 
 MOST_STRETCHES = 6  # told in words
 
@@ -27,10 +27,10 @@ def tachogram(beats: pd.DataFrame, seconds: float) -> go.Figure:
     figure = go.Figure()
     for label, some in beats.groupby("label", sort=False):
         kept = some.iloc[:: max(1, len(some) // MOST_MARKS)]
-        figure.add_scattergl(x=kept["time_s"], y=rate[kept.index], mode="markers", name=class_name(str(label)),
+        figure.add_scatter(x=kept["time_s"], y=rate[kept.index], mode="markers", name=class_name(str(label)),
                              marker=marker(str(label), colours, 5), hoverinfo="skip")  # fmt: skip
     running = rate.rolling(RUNNING_BEATS, center=True, min_periods=1).median().iloc[:: max(1, len(rate) // MOST_MARKS)]
-    figure.add_scattergl(x=beats["time_s"][running.index], y=running, mode="lines", hoverinfo="skip",
+    figure.add_scatter(x=beats["time_s"][running.index], y=running, mode="lines", hoverinfo="skip",
                          line={"color": colours.trace, "width": 1.2})  # fmt: skip
     figure.update_xaxes(range=[0, seconds], **time_ticks(0, seconds, 7))
     figure.update_yaxes(title="beats a minute", fixedrange=True)
@@ -46,7 +46,7 @@ def poincare(beats: pd.DataFrame) -> go.Figure:
     figure = go.Figure()
     for label, some in pairs.groupby("label", sort=False):
         kept = some.iloc[:: max(1, len(some) // MOST_MARKS)]
-        figure.add_scattergl(x=kept["this"], y=kept["next"], mode="markers", name=class_name(str(label)),
+        figure.add_scatter(x=kept["this"], y=kept["next"], mode="markers", name=class_name(str(label)),
                              marker=marker(str(label), colours, 5) | {"opacity": 0.7}, hoverinfo="skip")  # fmt: skip
     most = float(np.nanquantile(pairs[["this", "next"]].to_numpy(), 0.999)) * 1.15 if len(pairs) else 2.0
     figure.add_scatter(x=[0, most], y=[0, most], mode="lines", hoverinfo="skip",

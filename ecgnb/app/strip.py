@@ -98,7 +98,7 @@ def _marks(figure: go.Figure, label: str, beats: pd.DataFrame, y: NDArray[Any], 
         x=beats["time_s"], y=y, mode="markers", name=class_name(label), customdata=mark_texts(beats),
         marker=marker(label, colours, 10) | {"line": {"color": colours.paper, "width": 1}},
         selectedpoints=np.flatnonzero(beats.index == marked),
-        selected={"marker": {"opacity": 1, "size": 17, "color": colours.picked}}, unselected={"marker": {"opacity": 1}},
+        selected={"marker": {"opacity": 1, "size": 14, "color": colours.picked}}, unselected={"marker": {"opacity": 1}},
         hovertemplate="beat %{customdata[0]}: %{customdata[1]}, confidence %{customdata[2]}<extra></extra>",
     )  # fmt: skip
 
@@ -161,12 +161,12 @@ def _paper(
     figure.update_layout(margin={"t": 30}, plot_bgcolor=colours.paper, hovermode="closest", hoverdistance=30)
     quick, slow = next((fine, coarse) for most, fine, coarse in LINES if seconds <= most)
     lines = np.arange(np.ceil(between[0] / slow), between[1] / slow) * slow
-    labels = time_ticks(*between, most=3 * 7)
+    labels = time_ticks(*between, most=6 * (between[1] - between[0]) / seconds)
     named = dict(zip(np.round(labels["tickvals"], 3).tolist(), labels["ticktext"], strict=True))
     figure.update_xaxes(
         range=[start, start + seconds], minallowed=between[0], maxallowed=max(between[1], start + seconds),
         tickvals=lines, ticktext=[named.get(round(x, 3), "") for x in lines.tolist()],
-        gridcolor=colours.coarse, ticklen=0,
+        gridcolor=colours.coarse, ticklen=0, tickangle=0,
         minor={"dtick": quick, "tick0": 0, "showgrid": True, "gridcolor": colours.fine, "gridwidth": 1},
     )  # fmt: skip
     across = np.arange(round(low / coarse), np.ceil(top / coarse) + 1) * coarse
