@@ -26,7 +26,7 @@ MEANINGS = {
     "S": Meaning(
         "Supraventricular premature beat",
         "The beat came early, from the atria or the node between atria and ventricles. Most people have some.",
-        "Few are harmless. Many, or fast runs of them, are worth showing to a doctor. In people that it has not met "
+        "A few are harmless. Many, or fast runs of them, are worth showing to a doctor. In people that it has not met "
         "the network misses some and calls others wrongly, most of all in an uneven rhythm: look at the model's card.",
     ),
     "V": Meaning(
