@@ -37,8 +37,8 @@
 # %% [markdown]
 # > **About this lesson.**
 # > <!-- times:start -->
-# > *Reading:* about 15 minutes, 70 with every line of code.
-# > *Running*, as measured on cpu, 2 threads: smoke 24 s · default 4.3 min · full 5.2 min.
+# > *Reading:* about 15 minutes, 75 with every line of code.
+# > *Running*, as measured on cpu, 2 threads: smoke 38 s · default 5.7 min · full 5.2 min (recorded with an earlier version of this lesson).
 # > <!-- times:end -->
 # >
 # > *Data:* DS2 of the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0), 22 recordings of patients the
@@ -1468,12 +1468,13 @@ show_text(
 #
 # ## The app
 #
-# `make app` opens a page on your own computer, for those who would rather not see code. It takes the same files, shows the
-# strip with coloured beats (click one), says what a class means, and gives the table for download. Nothing leaves the
-# machine.
+# `make app` opens a page on your own computer, for those who would rather not see code. It begins with a minute of DS2 and
+# what its cardiologists said of it. It takes the same files, shows them on ECG paper (click a beat), says what a class
+# means, and gives table and report for download. Nothing leaves the machine.
 #
-# ![The app in a browser: on the left the model and the least confidence; on the right length, number of beats and heart rate of
-# a recording, its strip with a coloured dot on each beat, and the probabilities of the one that is picked.](images/05_app.png)
+# ![The app in a browser: above a minute of record 213, the network's letters and the cardiologists' over each beat, those
+# that differ underlaid; the strip on ECG paper with a mark on each beat; below it a picked S beat, what the class means, and
+# the probabilities of all five.](images/05_app.png)
 
 # %% [markdown]
 # ## Quiz
