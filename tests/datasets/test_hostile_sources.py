@@ -331,7 +331,7 @@ def test_a_mutated_archive_gives_whole_files_or_a_sentence(tmp_path, archive):
     assert contents(tmp_path).items() <= (CONTENT | {"archive": archive}).items()
 
 
-@pytest.mark.parametrize("kind", set(KINDS) - {"bz2", "lzma"})
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"bz2", "lzma"}))
 def test_every_kind_of_archive_that_a_mirror_may_hold(tmp_path, kind):
     (tmp_path / "archive").write_bytes(KINDS[kind])
     unpack(tmp_path / "archive", tmp_path, KNOWN, 1_000_000)
