@@ -1,9 +1,7 @@
 # ---
 # jupyter:
 #   jupytext:
-#     cell_metadata_filter: tags,-all
 #     formats: ipynb,py:percent
-#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -1380,8 +1378,8 @@ show_text(
 # So far a recording lay there as a whole. A monitor reads it *while it comes in*, and has to answer within a second. Two
 # things are out of reach then: what comes after a beat, and what is usual in the whole recording.
 #
-# Lesson 06's `beat_sequence_causal` looks back only. `stream_recording` hands a recording to it bit by bit. Its detector
-# is ours again, but it sees 0.85 s beyond an R peak and no more.
+# Lesson 06's `beat_sequence_causal` looks back only. `stream_recording` hands a recording to it bit by bit. The detector
+# is ours again, and neither it nor the network's window sees more than a second beyond an R peak.
 #
 # <details><summary>Guess first: where do the first beats of a stream get their labels from?</summary>
 #

@@ -469,6 +469,24 @@ def test_no_unit_and_latin_comments(tmp_path):
     assert found.unit == "NU" and found.signal.max() == pytest.approx(E.max(), abs=2e-3)
 
 
+@pytest.mark.parametrize("gain", ["", "0"])
+def test_a_header_without_a_gain_is_said_to_have_none(tmp_path, gain):
+    path = write_wfdb(tmp_path, leads=("II",))
+    first, signal = path.read_text().splitlines()[:2]
+    path.write_text(f"{first}\n{' '.join(signal.split()[:2])} {gain}\n")
+    found = read_recording(path)
+    assert found.notes == ("its header gives no gain: 200 a mV were taken, WFDB's custom",)
+    assert read_recording(write_wfdb(tmp_path, "other")).notes == ()
+
+
+def test_an_offset_that_is_taken_off_is_said(tmp_path):
+    np.save(tmp_path / "a.npy", 2**31 + np.round(1000 * E))
+    (tmp_path / "a.csv").write_text(lines(T, (2**31 + np.round(1000 * E)).astype(int), above="time,ecg\n"))
+    for name in ("a.npy", "a.csv"):
+        found = read_recording(tmp_path / name, fs=250)
+        assert "an offset of 2,147,483," in found.notes[0] and abs(np.ptp(found.signal) - 1000 * np.ptp(E)) <= 1
+
+
 def test_a_year_for_a_date(tmp_path):
     path = write_wfdb(tmp_path)
     first, rest = path.read_text().split("\n", 1)

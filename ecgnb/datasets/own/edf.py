@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from ecgnb.datasets.own import columns as choice
 from ecgnb.datasets.own.columns import Column, LooksLikeEcg
+from ecgnb.datasets.own.limits import BEHAVES
 from ecgnb.datasets.own.recorded import Recording, as_recording
 from ecgnb.errors import DataError, UsageError, plain_text
-
-BEHAVES = 60_000  # samples that tell what a signal does
 
 MOST_SIGNALS = 512
 

@@ -8,6 +8,8 @@ from ecgnb.errors import DataError
 
 MAX_BYTES = 512 * 2**20  # more than a day at 360 Hz, as text
 
+BEHAVES = 60_000  # first samples, which tell what a column or a lead does
+
 LOWEST_FS, HIGHEST_FS = 10.0, 20_000.0  # Hz; what is outside is no sampling rate that a file can have meant
 
 WHAT = (

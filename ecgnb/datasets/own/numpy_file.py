@@ -8,10 +8,9 @@ import numpy as np
 
 from ecgnb.datasets.own import columns as choice
 from ecgnb.datasets.own.columns import Column, LooksLikeEcg
-from ecgnb.datasets.own.recorded import Recording, as_recording
+from ecgnb.datasets.own.limits import BEHAVES
+from ecgnb.datasets.own.recorded import Recording, as_recording, of_offset, offset_of
 from ecgnb.errors import DataError
-
-BEHAVES = 60_000  # samples that tell what a lead does
 
 
 def read_npy_file(
@@ -47,9 +46,8 @@ def read_npy_file(
         first = [Column("", column.astype(np.float64)) for column in array[:BEHAVES].T]
         position, _ = choice.choose(first, path.name, fs, looks_like_ecg)
     values = np.asarray(array[:, position], dtype=np.float64)
-    known = values[np.isfinite(values)]
-    if len(known) and abs(middle := float(np.median(known))) > 1e3 * known.std():
-        values = values - middle  # an offset that single precision would not bear
+    offset = offset_of(values[:BEHAVES])
+    notes = (of_offset(offset),) if offset else ()
     return as_recording(
-        path.stem, values, fs, f"lead {position + 1}", "", "given", (), path.name, of=f"of {len(names)}"
+        path.stem, values - offset, fs, f"lead {position + 1}", "", "given", notes, path.name, of=f"of {len(names)}"
     )

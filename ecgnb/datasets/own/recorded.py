@@ -41,6 +41,27 @@ class Recording:
     notes: tuple[str, ...] = ()
 
 
+def offset_of(values: NDArray[np.floating]) -> float:
+    """Return what is to be taken off before a signal is kept in single precision; 0 where it does no harm.
+
+    Parameters
+    ----------
+    values : (n,) float64 array
+        The signal's first ones.
+    """
+    known = values[np.isfinite(values)]
+    if not len(known) or np.ptp(known) == 0:
+        return 0.0
+    middle = float(np.median(known))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return middle if abs(middle) * 1e-7 > 1e-4 * known.std() else 0.0  # single precision has seven digits
+
+
+def of_offset(offset: float) -> str:
+    """Say what was taken off; empty text where nothing was."""
+    return f"an offset of {offset:,.10g} was taken off, which single precision would not bear" if offset else ""
+
+
 def as_recording(
     name: str,
     signal: NDArray[np.floating],

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ecgnb.datasets.own import columns as choice
 from ecgnb.datasets.own.clock import seconds_of
 from ecgnb.datasets.own.columns import Column, LooksLikeEcg
-from ecgnb.datasets.own.recorded import Recording, as_recording
-from ecgnb.datasets.own.table_blocks import BEHAVES, blocks
+from ecgnb.datasets.own.limits import BEHAVES
+from ecgnb.datasets.own.recorded import Recording, as_recording, of_offset, offset_of
+from ecgnb.datasets.own.table_blocks import blocks
 from ecgnb.datasets.own.table_form import first_lines
 from ecgnb.datasets.own.table_layout import Layout, clocks_of, layout_of, refuse_stacked
 from ecgnb.datasets.own.table_rate import rate_of_sample, table_rate
@@ -49,7 +50,9 @@ def read_signal_table(
     clocks = [] if fs is not None else clocks_of(column, layout)
     signal, times = _read(path, layout, column, clocks)
     rate, how, doubt = table_rate(times, layout, path)
-    notes = tuple(note for note in (*layout.notes, why, doubt, _lost_at_the_end(layout, column, len(signal))) if note)
+    off = of_offset(offset_of(layout.first_values[column]))
+    ends = _lost_at_the_end(layout, column, len(signal))
+    notes = tuple(note for note in (*layout.notes, why, doubt, off, ends) if note)
     if fs is not None and rate is not None and abs(fs - rate) > 0.01 * rate:
         notes += (f"the file says {rate:g} samples per second ({how}), and {fs:g} were given",)
     if fs is None and rate is None and layout.not_understood:
@@ -87,7 +90,7 @@ def _read(
     path: Path, layout: Layout, column: int, clocks: list[int]
 ) -> tuple[NDArray[np.float32], dict[int, NDArray[np.float64]]]:
     """Read a column and those of time by blocks of rows; an offset too large for float32 goes first."""
-    form, offset = layout.form, _offset(layout.first_values[column])
+    form, offset = layout.form, offset_of(layout.first_values[column])
     signals: list[NDArray[np.float32]] = []
     times: dict[int, list[NDArray[np.float64]]] = {clock: [] for clock in clocks}
     skip = layout.skip
@@ -117,13 +120,3 @@ def _lost_at_the_end(layout: Layout, column: int, n_kept: int) -> str:
     if n_kept < 0.8 * n_rows and n_rows < BEHAVES and np.isnan(first[n_kept:]).all():
         return f"the column ends after {n_kept:,} of {n_rows:,} rows: is it of another rate than the column of time?"
     return ""
-
-
-def _offset(values: NDArray[np.float64]) -> float:
-    """Return what is to be taken off before a signal is kept in single precision; 0 where it does no harm."""
-    known = values[np.isfinite(values)]
-    if not len(known) or np.ptp(known) == 0:
-        return 0.0
-    middle = float(np.median(known))
-    with np.errstate(over="ignore", invalid="ignore"):
-        return middle if abs(middle) * 1e-7 > 1e-4 * known.std() else 0.0  # single precision has seven digits

@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ecgnb.datasets.own.limits import BEHAVES
 from ecgnb.datasets.own.table_form import TableForm, cells_of
 from ecgnb.datasets.own.text import EMPTY, is_number
 from ecgnb.errors import DataError, plain_text
 
 BLOCK = 2_000_000  # rows read at a time
-
-BEHAVES = 60_000  # rows that tell what a column does
 
 
 def blocks(path: Path, form: TableForm, numbers: list[int], texts: list[int], size: int | None = None) -> Iterator[Any]:

@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 
 from ecgnb.datasets.own import columns as choice
 from ecgnb.datasets.own.columns import Column, LooksLikeEcg
-from ecgnb.datasets.own.limits import check_size
-from ecgnb.datasets.own.recorded import Recording, as_recording
+from ecgnb.datasets.own.limits import BEHAVES, check_size
+from ecgnb.datasets.own.recorded import Recording, as_recording, of_offset, offset_of
 from ecgnb.datasets.wfdb import IN_MV, check_header
 from ecgnb.errors import DataError, UsageError, plain_text
 
 BLOCK = 2_000_000  # samples read at a time
-
-BEHAVES = 60_000  # samples that tell what a lead does
 
 HEADER_BYTES, MOST_SIGNALS, MOST_SEGMENTS = 2**20, 512, 10_000
 
@@ -167,11 +165,13 @@ def _read_signal(base: Path, text: str, lead: str | None, looks_like_ecg: LooksL
         if unit.lower() in UNITLESS:
             units[position] = next(iter(IN_MV))
         check_header(header, base.name, units=units[position : position + 1])
-        signal = _samples(base, header, position)
+        signal, offset = _samples(base, header, position)
+    no_gain = "" if _says_a_gain(text, position) else "its header gives no gain: 200 a mV were taken, WFDB's custom"
+    notes = tuple(note for note in (no_gain, of_offset(offset)) if note)
     scale = 1.0 if unit.lower() in UNITLESS else IN_MV[unit]
     return as_recording(
         base.name, signal * np.float32(scale), float(header.fs), names[position] or f"signal {position + 1}",
-        unit if unit.lower() in UNITLESS else "mV", "from its header", (), f"{base.name}.hea",
+        unit if unit.lower() in UNITLESS else "mV", "from its header", notes, f"{base.name}.hea",
         of=f"lead {position + 1} of {len(names)}",
     )  # fmt: skip
 
@@ -189,13 +189,22 @@ def _clear_faults(name: str) -> Iterator[None]:
         raise DataError(f"record {name} cannot be read: {plain_text(' '.join(str(fault).split()))}") from None
 
 
+def _gains(text: str) -> list[str]:
+    """Return what a header says of each signal's gain and unit, such as 200(1024)/mV; empty text where nothing."""
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")][1:]
+    return [fields[2] if len(fields) > 2 else "" for fields in lines]
+
+
+def _says_a_gain(text: str, position: int) -> bool:
+    found = re.match(r"\d{1,12}(?:\.\d{1,12})?(?:[eE][+-]?\d{1,2})?", _gains(text)[position])
+    return found is not None and float(found[0]) > 0
+
+
 def _units(text: str, header: Any) -> list[str]:
     """Return the unit of each signal as the header has it: wfdb drops the first letter of µV."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")][1:]
     units = []
-    for line, known in zip(lines, header.units or [], strict=False):
-        fields = line.split()
-        written = fields[2].partition("/")[2] if len(fields) > 2 else ""
+    for gain, known in zip(_gains(text), header.units or [], strict=False):
+        written = gain.partition("/")[2]
         micro = re.match("Â?µ|μ|Î¼", written)  # in UTF-8, in Latin-1, and UTF-8 taken for Latin-1
         units.append(f"u{written[micro.end() :]}" if micro else known)
     return units
@@ -215,17 +224,15 @@ def _pick(base: Path, header: Any, names: list[str], lead: str | None, looks_lik
     return choice.choose(found, f"record {base.name}", float(header.fs), looks_like_ecg)[0]
 
 
-def _samples(base: Path, header: Any, position: int) -> NDArray[np.float32]:
-    signal = np.empty(header.sig_len, dtype=np.float32)
+def _samples(base: Path, header: Any, position: int) -> tuple[NDArray[np.float32], float]:
+    """Return a lead in its own unit, and the offset that was taken off it."""
+    signal, offset = np.empty(header.sig_len, dtype=np.float32), 0.0
     for start in range(0, header.sig_len, BLOCK):
         end = min(start + BLOCK, header.sig_len)
         part = wfdb.rdrecord(str(base), channels=[position], sampfrom=start, sampto=end, return_res=64).p_signal[:, 0]
-        if start == 0:
-            known = part[np.isfinite(part)]
-            middle = float(np.median(known)) if len(known) else 0.0
-            offset = middle if abs(middle) > 1e3 * (known.std() if len(known) else 1.0) else 0.0
+        offset = offset if start else offset_of(part[:BEHAVES])
         signal[start:end] = part - offset
-    return signal
+    return signal, offset
 
 
 def _check_signal_files(header: Any, base: Path) -> None:
