@@ -4,6 +4,7 @@ from ecgnb.datasets.beats import Beats, concatenate
 from ecgnb.datasets.database import Database
 from ecgnb.datasets.ecg5000 import load_ecg5000, read_arff
 from ecgnb.datasets.heartbeat_csv import load_heartbeat_csv, load_heartbeat_csvs, read_beats
+from ecgnb.datasets.ludb import LUDB, load_diagnoses, load_ludb, marked_span
 from ecgnb.datasets.mitbih import DS1, DS2, MITDB, PACED, RECORDS, divide_records, load_mitdb, load_records, patient_of
 from ecgnb.datasets.nstdb import NOISES, NSTDB, add_noise, load_noise
 from ecgnb.datasets.own.recording import Recording, read_recording
@@ -35,6 +36,7 @@ __all__ = [
     "DATASETS",
     "DS1",
     "DS2",
+    "LUDB",
     "MITDB",
     "NOISES",
     "NSTDB",
@@ -58,14 +60,17 @@ __all__ = [
     "highpassed",
     "hybrid_split",
     "limit_classes",
+    "load_diagnoses",
     "load_ecg5000",
     "load_heartbeat_csv",
     "load_heartbeat_csvs",
+    "load_ludb",
     "load_mitdb",
     "load_noise",
     "load_records",
     "load_svdb",
     "log_rr",
+    "marked_span",
     "mixed_patients_split",
     "one_class_split",
     "overlaps",

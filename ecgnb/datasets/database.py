@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,8 @@ class Database:
         By record, the lead to take for one that the record lacks. Nothing else stands in for a lead.
     same_patient : mapping of str to str
         By record, an earlier record of the same patient.
+    folder : str
+        Below that of the data set, where the records lie.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Database:
     marks_at_r: bool = True
     stand_ins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     same_patient: Mapping[str, str] = field(default_factory=dict)
+    folder: str = ""
 
     def __post_init__(self) -> None:
         self.check_leads(self.lead)
@@ -94,15 +98,30 @@ class Database:
             Where the data cannot be had, or a record cannot be read.
         """
         names = self.check_records(self.records if names is None else names, data)
-        if data != "synthetic":
-            try:
-                return self._read(fetch(self.name), names, "real")
-            except DataError:
-                if data == "real":
-                    raise
+        with self.opened(names, data) as (folder, source), ThreadPoolExecutor(2) as pool:
+            return list(pool.map(lambda name: self._read_one(folder, name, source), names))
+
+    @contextmanager
+    def opened(self, names: Sequence[str], data: str = "auto") -> Iterator[tuple[Path, str]]:
+        """Give the folder in which those records lie, and whether they are "real" or "synthetic".
+
+        Raises
+        ------
+        DataError
+            For ``data="real"`` where the files cannot be had.
+        """
+        try:
+            folder = None if data == "synthetic" else fetch(self.name) / self.folder
+        except DataError:
+            if data == "real":
+                raise
+            folder = None
+        if folder:
+            yield folder, "real"
+            return
         with tempfile.TemporaryDirectory() as temporary:
             self.write_stand_in(Path(temporary), names)
-            return self._read(Path(temporary), names, "synthetic")
+            yield Path(temporary), "synthetic"
 
     def load_beats(
         self,
@@ -190,10 +209,6 @@ class Database:
             raise UsageError(f"{self.name} has no lead {unknown[0]!r}; it has: {', '.join(self.leads)}")
         return names
 
-    def _read(self, folder: Path, names: Sequence[str], source: str) -> list[Record]:
-        with ThreadPoolExecutor(2) as pool:
-            return list(pool.map(lambda name: self._read_one(folder, name, source), names))
-
     def _read_one(self, folder: Path, name: str, source: str) -> Record:
         record = read_record(folder, name, annotator=self.annotator, source=source, symbols=self.symbols)
         record = replace(record, stand_ins=self.stand_ins.get(name, {}))
@@ -213,7 +228,8 @@ class Database:
     def _files_sha256(self, names: Sequence[str]) -> dict[str, str]:
         """Return one hash over the hashes of all files of these records."""
         known = DATASETS[self.name].sha256.items()
-        files = {file: digest for file, digest in known if file.partition(".")[0] in set(names)}
+        wanted = set(names)
+        files = {file: digest for file, digest in known if PurePosixPath(file).name.partition(".")[0] in wanted}
         lines = "".join(f"{digest}  {file}\n" for file, digest in sorted(files.items()))
         return {f"SHA-256 of the list of {len(files)} files": hashlib.sha256(lines.encode()).hexdigest()}
 

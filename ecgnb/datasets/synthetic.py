@@ -145,12 +145,83 @@ def write_records(
     for name in names:
         rng = np.random.default_rng([seed, *name.encode()])
         kinds = {"/": 0.7, "N": 0.3} if name in paced else SHARES
-        symbol, r, signal = _recording(kinds, rng, seconds, fs, np.resize(SIZES, len(leads)))
+        symbol, r, signal, _ = _recording(kinds, rng, seconds, fs, np.resize(SIZES, len(leads)))
         _write_signal(folder, name, fs, leads, signal)
         written = [(symbols or {}).get(one, one) for one in symbol]
         marks = np.r_[10, np.round((r - marks_early) * fs).astype(int)]  # a rhythm mark first, as in the real files
         wfdb.wrann(name, "atr", marks, np.r_[["+"], written].tolist(), write_dir=str(folder),
                    aux_note=["(N", *[""] * len(written)])  # fmt: skip
+
+
+# Size of the waves in each of twelve leads, for a heart whose axis stands at 45 degrees; see `_twelve_leads`.
+TWELVE_LEADS = {"i": 0.71, "ii": 0.97, "iii": 0.26, "avr": -0.84, "avl": 0.22, "avf": 0.61,
+                "v1": -0.5, "v2": 0.3, "v3": 0.8, "v4": 1.2, "v5": 1.0, "v6": 0.8}  # fmt: skip
+
+WAVE_MARKS = {"P": "p", "R": "N", "T": "t"}  # as LUDB writes them, at the peak
+
+PARTS = {"P": ("P",), "R": ("Q", "R", "S"), "T": ("T",)}  # from the first to the last of which a wave lasts
+
+EDGE = 2.5  # how many of its widths a wave reaches on each side: where an eye would see it begin and end
+
+
+def write_ludb(folder: Path, names: Sequence[str], *, seed: int = 0, seconds: int = 10) -> None:
+    """Write synthetic WFDB records with the form of LUDB's: 500 Hz, twelve leads, marks of P, QRS and T on each.
+
+    All leads see one dipole, so that I + III = II, and the marks, the same on each, are exact. A beat in ten is early
+    or wide. Waves that begin or end outside the recording have no marks, as in the real files.
+    """
+    for name in names:
+        rng = np.random.default_rng([seed, *name.encode()])
+        sizes = np.array(list(TWELVE_LEADS.values()))
+        symbol, r, signal, shift = _recording({"N": 0.9, "A": 0.04, "V": 0.06}, rng, seconds, 500, sizes)
+        _write_signal(folder, name, 500, tuple(TWELVE_LEADS), _twelve_leads(signal))
+        marks = [mark for mark in _wave_marks(symbol, r, shift) if mark[1] > 0 and mark[3] < seconds]
+        sample = np.array([round(500 * at) for mark in marks for at in mark[1:]])
+        written = [one for mark in marks for one in ("(", WAVE_MARKS[mark[0]], ")")]
+        wfdb.wrann(name, "ii", sample, written, write_dir=str(folder))
+        for lead in TWELVE_LEADS:  # it writes no file whose ending holds a digit, such as .v1
+            (folder / f"{name}.{lead}").write_bytes((folder / f"{name}.ii").read_bytes())
+
+
+def _twelve_leads(signal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return twelve leads of which four follow from leads I and II, noise included, as in any recording."""
+    i, ii = signal[:, 0], signal[:, 1]
+    derived = np.stack([ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2], axis=1)
+    return np.concatenate([signal[:, :2], derived, signal[:, 6:]], axis=1)
+
+
+def _wave_marks(
+    symbols: NDArray[np.str_], r: NDArray[np.float64], shift: NDArray[np.float64]
+) -> list[tuple[str, float, float, float]]:
+    """Return wave, onset, peak and offset (seconds) of each wave of a recording, in order of time."""
+    marks = []
+    for symbol, at in zip(symbols, r, strict=True):
+        waves = {
+            name: (centre + moved * (centre != 0), EDGE * width)
+            for (name, (centre, _, width)), moved in zip(IN_MV[symbol].items(), shift, strict=False)
+        }
+        for wave, parts in PARTS.items():
+            present = [waves[part] for part in parts if part in waves]
+            if present:
+                onset, offset = min(c - w for c, w in present), max(c + w for c, w in present)
+                marks.append((wave, at + onset, at + waves[wave][0], at + offset))
+    marks.sort(key=lambda mark: mark[2])
+    for place in range(1, len(marks)):  # an early P may begin in the T wave before it: one ends where the other begins
+        (wave, onset, peak, offset), (name, *times, end) = marks[place], marks[place - 1]
+        if onset < end:
+            middle = min(max((onset + end) / 2, times[1]), peak)
+            marks[place - 1 : place + 1] = [(name, *times, middle), (wave, middle, peak, offset)]
+    return marks
+
+
+def write_ludb_table(folder: Path, names: Sequence[str]) -> Path:
+    """Write a table with the form of ludb.csv for synthetic records, in which nobody has a diagnosis."""
+    header = "ID,Sex,Age,Rhythms,Electric axis of the heart,Conduction abnormalities,Extrasystolies,Hypertrophies,"
+    header += "Cardiac pacing,Ischemia,Non-specific repolarization abnormalities,Other states"
+    rows = [f'{name},"{"FM"[place % 2]}\n","50\n",Sinus rhythm,,,,,,,,' for place, name in enumerate(names)]
+    path = folder / "ludb.csv"
+    path.write_text("\n".join([header, *rows, ""]))
+    return path
 
 
 def write_nstdb(folder: Path, names: Sequence[str], *, seed: int = 0, seconds: int = 60) -> None:
@@ -176,7 +247,7 @@ def _band(noise: NDArray[np.float64], low: float, high: float) -> NDArray[np.flo
 
 def _recording(
     kinds: dict[str, float], rng: np.random.Generator, seconds: int, fs: int, sizes: NDArray[np.float64]
-) -> tuple[NDArray[np.str_], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.str_], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Draw the patient, the order of the beats, their times, then the waves.
 
     Returns
@@ -186,6 +257,8 @@ def _recording(
         Seconds.
     signal : (n_samples, n_leads) float array
         mV.
+    shift : (5,) float array
+        By how many seconds this patient's waves stand beside `IN_MV`, by turns, but the one at 0.
     """
     usual = rng.uniform(0.7, 0.95)
     symbols = rng.choice(list(kinds), size=int(seconds / usual) + 1, p=list(kinds.values()))
@@ -204,7 +277,7 @@ def _recording(
             signal[at + fs + window] += bump[:, None] * sizes
     time = np.arange(len(signal)) / fs
     drift = 0.08 * np.sin(2 * np.pi * (0.25 * time + rng.uniform()))
-    return symbols, r, (signal + drift[:, None] + 0.02 * rng.standard_normal(signal.shape))[fs:-fs]
+    return symbols, r, (signal + drift[:, None] + 0.02 * rng.standard_normal(signal.shape))[fs:-fs], shift
 
 
 def _write_signal(folder: Path, name: str, fs: int, leads: Sequence[str], signal: NDArray[np.float64]) -> None:

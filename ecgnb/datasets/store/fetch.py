@@ -50,13 +50,13 @@ class Dataset:
 
     @cached_property
     def known(self) -> Mapping[str, KnownFile]:
-        """What is known of every file, by file name: the hash of the publisher's list, and the size it has."""
+        """What is known of every file, by path: the hash of the publisher's list, and the size it has."""
         lines = files("ecgnb.datasets.store").joinpath(f"registry/{self.name}.sha256").read_text().splitlines()
         return {name: KnownFile(digest, int(size)) for digest, name, size in (line.split() for line in lines)}
 
     @property
     def sha256(self) -> Mapping[str, str]:
-        """SHA-256 of every file, by file name."""
+        """SHA-256 of every file, by path."""
         return {name: file.sha256 for name, file in self.known.items()}
 
     @property
@@ -106,6 +106,15 @@ DATASETS = {
             licence="ODC-By 1.0",
             citation="Moody, Muldrow and Mark 1984, A noise stress test for arrhythmia detectors, Computers in "
             "Cardiology 11; data doi:10.13026/C2HS3T",
+        ),
+        Dataset(
+            name="ludb",
+            title="Lobachevsky University Electrocardiography Database",
+            archive="ludb-1.0.1.tar.xz",
+            url="https://physionet.org/files/ludb/1.0.1/",
+            unpacked=60_000_000,
+            licence="ODC-By 1.0",
+            citation="Kalyakulina et al. 2020, doi:10.1109/ACCESS.2020.3029211; data doi:10.13026/eegm-h675",
         ),
     )
 }
@@ -174,8 +183,10 @@ def fetch(name: str, *, progress: bool = False) -> Path:
 
 def _left_over(dataset: Dataset, folder: Path) -> list[Path]:
     """Return what fetches that were killed left: files half-written, downloads half-done."""
-    hidden = {f".{name}" for name in dataset.known}
-    left = (path for path in folder.iterdir() if path.suffix == ".part" or path.stem in hidden)
+    hidden = {f".{PurePosixPath(name).name}" for name in dataset.known}
+    folders = {folder / name for name in map(os.path.dirname, dataset.known)}
+    inside = (path for one in folders if one.is_dir() for path in one.iterdir())
+    left = (path for path in inside if path.suffix == ".part" or path.stem in hidden)
     return [path for path in left if not path.is_dir()]
 
 

@@ -60,7 +60,7 @@ def unpack(archive: Path, folder: Path, known: Mapping[str, KnownFile], most: in
     ----------
     archive, folder : path
     known : mapping of str to KnownFile
-        By file name.
+        By path below the folder, such as ``data/1.dat``.
     most : int
         Bytes that the archive may unpack to: a small file can claim to hold a full disk.
     origin : str
@@ -76,17 +76,23 @@ def unpack(archive: Path, folder: Path, known: Mapping[str, KnownFile], most: in
     for member in _members(archive, most, origin):  # all are looked at before the first is written
         _check(member, wanted, origin)
     for member in _members(archive, most, origin):
-        if file := wanted.pop(PurePosixPath(member.name).name, None):
-            target = folder / PurePosixPath(member.name).name
-            place(member.blocks, target, file, origin=f"{origin}, member {_short(member.name)!r}")
+        if name := _known_name(member, wanted):
+            place(member.blocks, folder / name, wanted.pop(name), origin=f"{origin}, member {_short(member.name)!r}")
+
+
+def _known_name(member: Member, wanted: Mapping[str, KnownFile]) -> str | None:
+    """Return which wanted file a member is: the one whose path is the member's path, or the end of it."""
+    parts = PurePosixPath(member.name).parts
+    ends = ("/".join(parts[begin:]) for begin in range(len(parts)))
+    return next((end for end in ends if end in wanted), None)
 
 
 def _check(member: Member, wanted: Mapping[str, KnownFile], origin: str) -> None:
     path = PurePosixPath(member.name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts:
         raise DataError(f"{origin} is refused: its member {_short(member.name)!r} would land outside the data folder")
-    file = wanted.get(PurePosixPath(member.name).name)
-    if file and member.n_bytes != file.n_bytes:
+    name = _known_name(member, wanted)
+    if name and member.n_bytes != (file := wanted[name]).n_bytes:
         raise DataError(
             f"{origin} is refused: its member {_short(member.name)!r} has {member.n_bytes:,} bytes, "
             f"expected {file.n_bytes:,}"
@@ -219,6 +225,7 @@ def place(blocks: Iterable[bytes], target: Path, known: KnownFile, origin: str) 
     DataError
         Where size or hash differ; no more is written than the file has.
     """
+    target.parent.mkdir(exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as temporary:
         new = Path(temporary.name)
         try:
