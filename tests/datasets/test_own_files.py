@@ -487,6 +487,13 @@ def test_an_offset_that_is_taken_off_is_said(tmp_path):
         assert "an offset of 2,147,483," in found.notes[0] and abs(np.ptp(found.signal) - 1000 * np.ptp(E)) <= 1
 
 
+def test_a_date_that_no_clock_can_hold(tmp_path):
+    """What the fuzz found: year -1 is a date to pandas, and beyond its nanoseconds."""
+    (tmp_path / "a.csv").write_text(",0.0,0.0\n2026-01-02,0.0,0.0\n-1\n")
+    with pytest.raises(DataError, match="several columns could be the ECG"):
+        read_recording(tmp_path / "a.csv")
+
+
 def test_a_year_for_a_date(tmp_path):
     path = write_wfdb(tmp_path)
     first, rest = path.read_text().split("\n", 1)

@@ -69,7 +69,8 @@ def _dates(text: Any) -> NDArray[np.float64]:
             stamps = pd.to_datetime(iso, format="ISO8601", utc=True, errors="coerce")
     except (ValueError, OverflowError):
         return np.full(len(text), np.nan)
-    return ((stamps - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(1, "s")).to_numpy(float, na_value=np.nan)
+    since = stamps - pd.Timestamp(0, tz="UTC").as_unit("s")  # in nanoseconds, a year 1 would be out of bounds
+    return (since / pd.Timedelta(1, "s").as_unit("s")).to_numpy(float, na_value=np.nan)
 
 
 def rate_of(time: NDArray[np.float64], name: str, kind: str, quantum: float, file: str) -> tuple[float | None, str]:
