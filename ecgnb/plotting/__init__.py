@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from ecgnb.plotting.comparison import plot_confusion_shares, plot_cost, plot_losses, plot_records
     from ecgnb.plotting.diagrams import plot_heartbeat, plot_labelled_window, plot_network
     from ecgnb.plotting.ecg_paper import plot_ecg_paper, save_paper
+    from ecgnb.plotting.explanations import (
+        plot_deletion,
+        plot_forgetting,
+        plot_importance,
+        plot_marked_beat,
+        plot_wave_shares,
+    )
     from ecgnb.plotting.patients import plot_minus_reference, plot_promise, plot_steps, plot_with_and_without
     from ecgnb.plotting.recordings import plot_errors_by_record, plot_moved_windows
     from ecgnb.plotting.report import write_report
@@ -62,6 +69,13 @@ _FIGURES = {
     "ecg_paper": (
         "plot_ecg_paper",
         "save_paper",
+    ),
+    "explanations": (
+        "plot_deletion",
+        "plot_forgetting",
+        "plot_importance",
+        "plot_marked_beat",
+        "plot_wave_shares",
     ),
     "patients": (
         "plot_minus_reference",
@@ -116,15 +130,19 @@ __all__ = [
     "plot_confusion_shares",
     "plot_cost",
     "plot_coverage_by_patient",
+    "plot_deletion",
     "plot_ecg_paper",
     "plot_errors_by_record",
+    "plot_forgetting",
     "plot_gate",
     "plot_heartbeat",
     "plot_history",
+    "plot_importance",
     "plot_intervals",
     "plot_irregularity",
     "plot_labelled_window",
     "plot_losses",
+    "plot_marked_beat",
     "plot_mean_beats",
     "plot_measure_by_class",
     "plot_minus_reference",
@@ -143,6 +161,7 @@ __all__ = [
     "plot_steps",
     "plot_strip",
     "plot_tachogram",
+    "plot_wave_shares",
     "plot_with_and_without",
     "save_paper",
     "use_style",
