@@ -19,7 +19,6 @@ from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
 
-from ecgnb.datasets.store.fetch import DATASETS, fetch, unverified
 from ecgnb.errors import EcgnbError, RunError, UsageError, plain_text
 from ecgnb.files import written_whole
 from ecgnb.paths import data_dir, runs_dir, shown
@@ -213,8 +212,10 @@ def _short(value: object) -> str:
 
 
 @app.command("fetch")
-def fetch_data(dataset: Annotated[str, typer.Argument(help=f"One of: {', '.join(DATASETS)}.")]) -> None:
+def fetch_data(dataset: Annotated[str, typer.Argument(help="Its name, as `ecgnb data` lists it.")]) -> None:
     """Fetch a data set and verify every file of it."""
+    from ecgnb.datasets.store.fetch import DATASETS, fetch  # the package of data sets takes a second to import
+
     folder = fetch(dataset, progress=True)
     typer.echo(f"{dataset}: {len(DATASETS[dataset].sha256)} files, verified, in {folder}")
     typer.echo(f"licence: {DATASETS[dataset].licence}; cite: {DATASETS[dataset].citation}")
@@ -223,6 +224,8 @@ def fetch_data(dataset: Annotated[str, typer.Argument(help=f"One of: {', '.join(
 @app.command("data")
 def list_data() -> None:
     """List the data sets: what is present and verified, and where."""
+    from ecgnb.datasets.store.fetch import DATASETS, unverified
+
     rows = []
     for dataset in DATASETS.values():
         folder = data_dir() / dataset.name

@@ -12,8 +12,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from ecgnb.app.early import Early, chart_script
 from ecgnb.app.guard import Guard
-from ecgnb.app.sources import MAX_UPLOAD
+from ecgnb.app.limits import MAX_UPLOAD
 from ecgnb.paths import data_dir
 
 HERE = Path(__file__).parent
@@ -78,8 +79,9 @@ def serve(port: int) -> int:
 
 def get_ready() -> None:
     """Import what the page needs while the browser still opens: the first visitor waits a second less."""
-    for name in ("ecgnb.app.reading", "ecgnb.app.fields"):
-        importlib.import_module(name)
+    for name in ("ecgnb.app.reading", "ecgnb.app.fields", "onnxruntime"):
+        with contextlib.suppress(ImportError):  # the page says what is missing
+            importlib.import_module(name)
 
 
 def run(port: int) -> None:
@@ -88,7 +90,8 @@ def run(port: int) -> None:
     from streamlit.starlette import App
 
     threading.Thread(target=get_ready, daemon=True).start()
-    app = App(HERE / "page.py", middleware=[Middleware(Guard, port=port)])
+    around = [Middleware(Guard, port=port), Middleware(Early, script=chart_script())]
+    app = App(HERE / "page.py", middleware=around)
     with contextlib.suppress(KeyboardInterrupt):  # which comes again once all is closed
         app.run(config=SETTINGS | {"server.port": port, "browser.serverPort": port})
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ecgnb.app.limits import MAX_UPLOAD
 from ecgnb.app.minute import Marks, marks_of, read_minute
 from ecgnb.app.plain import one_line
 from ecgnb.classifier.base import Classifier
@@ -60,8 +61,6 @@ ABOUT = {
 }
 
 SYNTHETIC_BEATS = 12
-
-MAX_UPLOAD = 450 * 2**20  # bytes; from 512 MB on the page says 1 GB
 
 RECORDING = ("csv", "txt", "tsv", "npy", "edf", "bdf", "zip", "hea", "dat", "mat", "atr")
 BEATS = ("csv", "txt", "tsv")
