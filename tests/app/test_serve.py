@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,25 @@ def test_the_page_is_served_here(server):
         assert server.websocket(f"{name}:{server.port}", f"http://{name.lower()}:{server.port}") == 101
     policy = server.get("/")[1]["Content-Security-Policy"]
     assert "default-src 'self'" in policy and "frame-ancestors 'none'" in policy and "http:" not in policy
+
+
+def test_the_browser_has_what_draws_charts_while_it_connects(server):
+    address = f"http://localhost:{server.port}"
+    with urllib.request.urlopen(f"{address}/") as answer:
+        page, tag = answer.read().decode(), answer.headers["ETag"]
+    assert int(answer.headers["Content-Length"]) == len(page.encode()) and page.rstrip().endswith("</html>")
+    (script,) = re.findall(r'<script type="module" crossorigin src="./(static/js/PlotlyChart[^"]+)"></script>', page)
+    assert page.index(script) < page.index("</head>")
+    assert urllib.request.urlopen(f"{address}/{script}").status == 200
+    assert not tag or server.get("/", If_None_Match=tag)[::2] == (304, b"")
+
+
+def test_the_command_and_the_server_import_no_data_sets():
+    code = (
+        "import sys, ecgnb.cli, ecgnb.app.serve; print(*sorted({'ecgnb.datasets', 'pandas', 'scipy'} & {*sys.modules}))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == [], "each takes a part of a second before the app answers"
 
 
 def test_and_to_nobody_else(server):
