@@ -46,7 +46,7 @@ class Others:
         return np.asarray(beats["label"].to_numpy() != self.label)
 
 
-def by_cardiologists(found: ClassifiedRecording, marks: Marks) -> Others:
+def by_marks(found: ClassifiedRecording, marks: Marks) -> Others:
     """Lay the cardiologists' labels beside the beats that were found: each at most once, and none further off."""
     r, marked = found.beats["r_sample"].to_numpy(), marks.r_sample
     label = np.full(len(r), "", dtype=object)
@@ -56,7 +56,7 @@ def by_cardiologists(found: ClassifiedRecording, marks: Marks) -> Others:
         pairs = (beat_of[mark_of] == np.arange(len(r))) & (abs(marked[mark_of] - r) <= TOLERANCE * found.fs)
         label[pairs] = marks.label[mark_of[pairs]]
         seen[mark_of[pairs]] = True
-    return Others("the cardiologists", "experts", label, marked[~seen] / found.fs, marks.label[~seen])
+    return Others(marks.who, marks.row, label, marked[~seen] / found.fs, marks.label[~seen])
 
 
 def by_another(name: str, other: ClassifiedRecording) -> Others:

@@ -10,7 +10,7 @@ from streamlit.errors import StreamlitAPIException
 
 from ecgnb.app import sources
 from ecgnb.app.minute import Marks
-from ecgnb.app.visit import WEIGHTS, pretrained, pretrained_names, remembered
+from ecgnb.app.visit import WEIGHTS, kept, pretrained, pretrained_names, remembered
 from ecgnb.classifier.base import Classifier
 from ecgnb.datasets.own.recording import Recording
 from ecgnb.detection.r_peaks import MAX_FS, MIN_FS
@@ -72,27 +72,27 @@ def choose_sample() -> Chosen:
 
 def choose_recording() -> Chosen | None:
     """Let the visitor upload a recording; return what tells it from others, and how to read it."""
-    label = "One file (a table of text, EDF, BDF, .npy, a .zip of one), or the .hea and the .dat of a WFDB record"
+    label = "One file (a table of text, EDF, BDF, .npy, a .zip of one), or the .hea, .dat and perhaps .atr of a record"
     uploads = upload_field(label, sources.RECORDING, "recording_files", accept_multiple_files=True)
     left, right = st.columns(2)
     fs = left.number_input("Sampling rate (Hz)", value=None, key="fs", placeholder="as the file says",
                            help=f"{MIN_FS:g} to {MAX_FS:g}; needed where the file does not say it")  # fmt: skip
-    names = sources.leads_of(uploads)
+    files = tuple((upload.name, upload.file_id) for upload in uploads)
+    names = kept("leads", (*files, fs), lambda: sources.leads_of(uploads, fs))
     with right:
-        lead = _choose_lead(names)
+        lead = _choose_lead(names, files)
     if not uploads:
         return None
-    if len(uploads) > 1 and any(sources.ending(upload) == sources.MARKS for upload in uploads):
-        st.caption(f"The .{sources.MARKS} file is passed over: the marks here are the app's own.")
-    key = (*[(upload.name, upload.file_id) for upload in uploads], fs, lead)
-    return key, lambda: (sources.uploaded_recording(uploads, fs, lead or None), None)
+    return (*files, fs, lead), lambda: sources.uploaded_recording(uploads, fs, lead or None)
 
 
-def _choose_lead(names: list[str]) -> str:
+def _choose_lead(names: list[str], files: tuple[Any, ...]) -> str:
     """Let the visitor choose one of the leads that a file names, or enter one where nobody knows them."""
     free = "the first, or MLII where there is one"
-    if not names:
+    if len(names) < 2:
         return st.text_input("Lead or column", key="lead", placeholder=free).strip()
-    number = st.selectbox("Lead", range(len(names) + 1), key="lead of file",
-                          format_func=lambda one: f"{one}: {names[one - 1]}" if one else free)  # fmt: skip
+    if st.session_state.get("leads are of") != files:
+        st.session_state.update({"leads are of": files, "lead of file": 0})
+    number = st.selectbox("Lead or column", range(len(names) + 1), key="lead of file",
+                          format_func=lambda one: f"{one}: {names[one - 1]}".strip(": ") if one else free)  # fmt: skip
     return str(number) if number else ""

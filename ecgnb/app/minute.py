@@ -37,10 +37,16 @@ class Marks:
         Of each beat's R peak.
     label : (n,) str array
         Its class after AAMI: N, S, V, F or Q.
+    who : str
+        Who marked them, in words.
+    row : str
+        The same short, to stand before a row of letters.
     """
 
     r_sample: NDArray[np.int64]
     label: NDArray[np.str_]
+    who: str = "the cardiologists"
+    row: str = "experts"
 
 
 def marks_of(record: Record) -> Marks:

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from ecgnb.app.beats import beats_page
-from ecgnb.app.compare import Others, by_another, by_cardiologists
+from ecgnb.app.compare import Others, by_another, by_marks
 from ecgnb.app.faults import told_plainly
 from ecgnb.app.fields import choose_classifier, choose_recording, choose_sample, choose_second
 from ecgnb.app.minute import Marks
@@ -52,7 +52,7 @@ def other_names(
     **options: Any,
 ) -> list[Others]:  # fmt: skip
     """Return what cardiologists and a second network call the beats, where there are such."""
-    others = [] if marks is None else [by_cardiologists(found, marks)]
+    others = [] if marks is None else [by_marks(found, marks)]
     second = choose_second(model)
     if second is not None:
         classifier = pretrained(second)

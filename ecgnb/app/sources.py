@@ -7,10 +7,12 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import wfdb
 
 from ecgnb.app.limits import MAX_UPLOAD
 from ecgnb.app.minute import Marks, marks_of, read_minute
@@ -20,8 +22,9 @@ from ecgnb.classifier.load import load_classifier
 from ecgnb.datasets import synthetic
 from ecgnb.datasets.heartbeat_csv import BeatTable, read_beats
 from ecgnb.datasets.mitbih import DS2
+from ecgnb.datasets.own.leads import lead_names
 from ecgnb.datasets.own.recording import Recording, read_recording
-from ecgnb.datasets.wfdb import read_record
+from ecgnb.datasets.wfdb import AAMI, CLASS_NAMES, read_record
 from ecgnb.datasets.windows import cut_beats
 from ecgnb.detection.gate import looks_like_ecg
 from ecgnb.errors import DataError, EcgnbError, ModelError
@@ -66,7 +69,7 @@ RECORDING = ("csv", "txt", "tsv", "npy", "edf", "bdf", "zip", "hea", "dat", "mat
 BEATS = ("csv", "txt", "tsv")
 MODEL = ("pth",)
 
-MARKS = "atr"  # somebody's marks of beats, beside a WFDB record: the app makes its own
+MARKS = "atr"  # somebody's marks of beats, beside a WFDB record
 
 _COPY = re.compile(r"\s*(\(\d+\)|[ _-]+copy(\s*\d+)?)$", re.IGNORECASE)  # what a second download is called
 
@@ -127,34 +130,56 @@ def _file_name(upload: Upload, stem: str | None = None) -> str:
     return f"{safe[:80] or 'upload'}{path.suffix.lower()}"
 
 
-def uploaded_recording(uploads: Sequence[Upload], fs: float | None, lead: str | None) -> Recording:
-    """Read one recording out of one file, or out of the two of a WFDB record; marks beside those are passed over.
+def uploaded_recording(uploads: Sequence[Upload], fs: float | None, lead: str | None) -> tuple[Recording, Marks | None]:
+    """Read one recording out of one file, or out of the two of a WFDB record; and the marks beside those.
 
     Where neither names nor what columns do tell which is the ECG, the gate is asked.
     """
     check_endings(uploads, RECORDING)
     files = [upload for upload in uploads if ending(upload) != MARKS]
+    marks = [upload for upload in uploads if ending(upload) == MARKS]
     if not files:
         raise DataError(f"{_name(uploads[0])} holds marks and no signal; expected the .hea and the .dat beside it, too")
     if len(files) == 1:
         with stored(files) as paths:
-            return read_recording(paths[0], fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
+            return read_recording(paths[0], fs=fs, lead=lead, looks_like_ecg=looks_like_ecg), None
     files.sort(key=lambda file: ending(file) != "hea")
-    if [ending(file) for file in files] not in (["hea", "dat"], ["hea", "mat"]):
-        raise DataError(f"{len(files)} files; expected one, or the .hea and the .dat of one WFDB record, or a .zip")
-    with stored(files, wfdb_name(*files)) as paths:
-        return read_recording(paths[0], fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
+    if [ending(file) for file in files] not in (["hea", "dat"], ["hea", "mat"]) or len(marks) > 1:
+        raise DataError(
+            f"{len(uploads)} files; expected one, or the .hea and the .dat of one WFDB record (and its .{MARKS}), "
+            "or a .zip"
+        )
+    with stored([*files, *marks], wfdb_name(*files, *marks)) as paths:
+        recording = read_recording(paths[0], fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
+        return with_marks(recording, paths[2], _name(marks[0])) if marks else (recording, None)
 
 
-def wfdb_name(header: Upload, signals: Upload) -> str:
-    """Return the record's name that two files share, whatever a second download or an old disk made of it.
+def with_marks(recording: Recording, path: Path, name: str) -> tuple[Recording, Marks | None]:
+    """Return a recording and the beats that a file of WFDB annotations marks; what cannot be used is said in a note."""
+    try:
+        found = wfdb.rdann(str(path.with_suffix("")), MARKS)
+        sample, symbol = np.asarray(found.sample, dtype=np.int64), np.asarray(found.symbol, dtype=np.str_)
+    except Exception:  # wfdb raises whatever a damaged file happens to trip
+        return replace(recording, notes=(*recording.notes, f"{name} cannot be read, and is passed over")), None
+    marks_beat = np.isin(symbol, list(AAMI)) & (sample >= 0) & (sample < len(recording.signal))
+    sample, first = np.unique(sample[marks_beat], return_index=True)
+    if not len(sample):
+        return replace(recording, notes=(*recording.notes, f"{name} marks no beat, and is passed over")), None
+    label = np.array(CLASS_NAMES)[[AAMI[one] for one in symbol[marks_beat][first]]]
+    return recording, Marks(sample, label, f"the marks in {name}", f".{MARKS}")
+
+
+def wfdb_name(header: Upload, *others: Upload) -> str:
+    """Return the record's name that all files share, whatever a second download or an old disk made of it.
 
     ``100 (1).hea`` and ``100.dat`` are of one record, as are ``REC.HEA`` and ``REC.DAT`` whose header says ``rec.dat``.
     """
-    whole = {Path(_name(upload)).stem for upload in (signals, header)}
+    whole = {Path(_name(upload)).stem for upload in (*others, header)}
     shared = {_COPY.sub("", stem).casefold() for stem in whole}
     if len(shared) > 1:
-        raise DataError(f"{_name(header)} and {_name(signals)} are of two records; expected two files of one name")
+        stem = _COPY.sub("", Path(_name(header)).stem).casefold()
+        other = next(one for one in others if _COPY.sub("", Path(_name(one)).stem).casefold() != stem)
+        raise DataError(f"{_name(header)} and {_name(other)} are of two records; expected two files of one name")
     lines = [line for line in bytes(header.getbuffer()[:10_000]).splitlines() if not line.startswith(b"#")]
     words = lines[1].split() if len(lines) > 1 else []
     said = words[0].decode("utf-8", errors="replace") if words else ""
@@ -212,11 +237,21 @@ def sample_recording(name: str) -> tuple[Recording, Marks | None]:
         return read_recording(Path(folder) / record), None
 
 
-def leads_of(uploads: Sequence[Upload]) -> list[str]:
-    """Return the names of the leads in the order of a WFDB header that was uploaded; nothing where there is none."""
+def leads_of(uploads: Sequence[Upload], fs: float | None) -> list[str]:
+    """Return the leads or columns that the files have, in their order; "" has no name; none where nobody can tell."""
     header = next((upload for upload in uploads if ending(upload) == "hea"), None)
-    if header is None:
+    if header is not None:
+        return _leads_of_header(header)
+    if len(uploads) != 1 or ending(uploads[0]) not in RECORDING:
         return []
+    try:
+        with stored(uploads) as paths:
+            return [one_line(name) for name in lead_names(paths[0], fs=fs)]
+    except DataError:  # which is told where it is read
+        return []
+
+
+def _leads_of_header(header: Upload) -> list[str]:
     lines = bytes(header.getbuffer()[:20_000]).decode("utf-8", errors="replace").splitlines()
     lines = [line for line in lines if line.strip() and not line.startswith("#")]
     first = lines[0].split() if lines else []

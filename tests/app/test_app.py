@@ -160,6 +160,45 @@ def test_a_wfdb_pair_and_half_of_one(app, record, tmp_path):
     assert "3 files; expected one, or the .hea and the .dat" in said(app.error[0])
 
 
+def test_marks_beside_a_record_are_laid_beside_the_networks(app, record, tmp_path):
+    wfdb.wrsamp("rec", fs=360, units=["mV"], sig_name=["MLII"], p_signal=record.signal[:, :1].astype(float),
+                fmt=["212"], write_dir=str(tmp_path))  # fmt: skip
+    symbols = record.mark_symbol[record.is_beat]
+    wfdb.wrann("rec", "atr", record.r_sample, symbols, write_dir=str(tmp_path))
+    files = [(name, (tmp_path / name).read_bytes()) for name in ("rec.atr", "rec.dat", "rec.hea")]
+    upload(choose(app, KINDS[1]), "recording_files", *files)
+    assert not app.error and not any("passed over" in said(note) for note in app.warning)
+    (line,) = [said(text) for text in app.markdown if "beats alike.**" in text.value]
+    alike, of = map(int, re.search(r"the marks in rec.atr call ([\d,]+) of ([\d,]+) beats alike", line).groups())
+    assert of == len(symbols) and alike > 0.8 * of
+    letters = [trace["name"] for trace in json.loads(app.get("plotly_chart")[0].proto.spec)["data"]]
+    assert ".atr" in letters and "network" in letters
+    upload(app, "recording_files", *files[1:])
+    assert not any("beats alike.**" in text.value for text in app.markdown), "the marks went with their file"
+
+
+def test_a_column_is_chosen_where_several_could_be_the_ecg(app, record):
+    wave = record.signal[:, 0]
+    columns = [np.arange(len(wave)) / 360, wave, -wave, np.roll(wave, 50)]
+    rows = "\n".join(",".join(f"{value:.4f}" for value in row) for row in zip(*columns, strict=True))
+    upload(choose(app, KINDS[1]), "recording_files", ("three.csv", f"time,left,right,back\n{rows}".encode()))
+    assert "say which with the field 'Lead or column'" in said(app.error[0])
+    field = app.selectbox(key="lead of file")
+    assert field.label == "Lead or column" and field.options[1:] == ["1: left", "2: right", "3: back"]
+    field.set_value(2).run()
+    assert not app.error and said(app.header[0]).startswith("three · lead right")
+    upload(app, "recording_files", ("again.csv", f"time,a,MLII,c\n{rows}".encode()))
+    assert app.selectbox(key="lead of file").value == 0, "the choice was of another file"
+    assert said(app.header[0]).startswith("again · lead MLII")
+    stream = io.BytesIO()
+    np.save(stream, np.column_stack([wave, -wave]).astype(np.float32))
+    app.number_input(key="fs").set_value(360.0)
+    upload(app, "recording_files", ("two.npy", stream.getvalue()))
+    assert app.selectbox(key="lead of file").options[1:] == ["1", "2"]
+    app.selectbox(key="lead of file").set_value(1).run()
+    assert not app.error and said(app.header[0]).startswith("two · lead 1")
+
+
 def test_the_rate_can_be_entered(app, record):
     content = "\n".join(f"{value:.4f}" for value in record.signal[:, 0]).encode()
     upload(choose(app, KINDS[1]), "recording_files", ("bare.txt", content))
@@ -209,9 +248,12 @@ def test_a_pair_by_whatever_name(app, record, tmp_path):
     ):
         upload(app, "recording_files", (header, hea), (signals, dat))
         assert not app.error and said(app.header[0]) == "rec · lead MLII · 360 Hz"
-        assert not any("passed over" in caption.value for caption in app.caption)
-    upload(app, "recording_files", ("rec.atr", b"\x00\x00"), ("rec.hea", hea), ("rec.dat", dat))
-    assert not app.error and any(".atr file is passed over" in caption.value for caption in app.caption)
+        assert not app.warning
+    for bad, why in ((b"\x00\x00", "marks no beat"), (b"x", "cannot be read"), (b"\xff" * 999, "")):
+        upload(app, "recording_files", ("rec.atr", bad), ("rec.hea", hea), ("rec.dat", dat))
+        assert not app.error and any(why in (text := said(note)) and "is passed over" in text for note in app.warning)
+    upload(app, "recording_files", ("100.atr", b"\x00\x00"), ("rec.hea", hea), ("rec.dat", dat))
+    assert "rec.hea and 100.atr are of two records; expected two files of one name" in said(app.error[0])
     upload(app, "recording_files", ("rec.hea", hea), ("100.dat", dat))
     assert "rec.hea and 100.dat are of two records; expected two files of one name" in said(app.error[0])
     upload(app, "recording_files", ("rec.atr", b"\x00\x00"))

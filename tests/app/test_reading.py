@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from ecgnb.app import colours, minute, overview, places, rhythm, serve, sources, strip, visit
 from ecgnb.app.charts import clock, thinned
-from ecgnb.app.compare import Others, agreement, by_cardiologists
+from ecgnb.app.compare import Others, agreement, by_marks
 from ecgnb.classifier.load import load_classifier
 from ecgnb.classifier.recording import classify_recording
 from ecgnb.classifier.result import ClassifiedRecording
@@ -140,15 +140,15 @@ def test_two_models(app):
 
 
 def test_agreement_in_words(found, real_minute):
-    others = by_cardiologists(found, real_minute[1])
+    others = by_marks(found, real_minute[1])
     differs = others.differs(found.beats)
     line = agreement(found.beats, others, "net")
     assert f"call {len(found.beats) - differs.sum()} of 109 beats alike" in line and "left open (?) by net" in line
     moved = minute.Marks(real_minute[1].r_sample[1:] + 1000, real_minute[1].label[1:])
-    far = by_cardiologists(found, moved)
+    far = by_marks(found, moved)
     n_paired = (far.label != "").sum()
     assert n_paired + len(far.missed_s) == 108, "each mark is laid beside one beat at most"
-    nothing = by_cardiologists(found, minute.Marks(np.zeros(0, dtype=np.int64), np.zeros(0, dtype="<U1")))
+    nothing = by_marks(found, minute.Marks(np.zeros(0, dtype=np.int64), np.zeros(0, dtype="<U1")))
     assert "0 of 0" in agreement(found.beats, nothing, "net")
 
 

@@ -19,6 +19,7 @@ from ecgnb.datasets import read_recording
 from ecgnb.datasets.own import text as own_text
 from ecgnb.datasets.own import zip_file
 from ecgnb.datasets.own.columns import Column, cannot_be, choose, only_rises, role
+from ecgnb.datasets.own.leads import lead_names
 from ecgnb.datasets.own.wfdb_record import files_of
 from ecgnb.detection import looks_like_ecg
 from ecgnb.errors import DataError, EcgnbError, UsageError
@@ -594,11 +595,13 @@ def test_edf_and_bdf(tmp_path, bdf):
     found = read_recording(path)
     assert (found.lead, found.fs, found.unit) == ("ECG II", 250, "uV")
     np.testing.assert_allclose(found.signal, 1000 * E, atol=0.1)
+    assert lead_names(path) == ["RESP", "ECG II"]
     with pytest.raises(UsageError, match="says 250 Hz; leave fs out"):
         read_recording(path, fs=360)
     path.write_bytes(path.read_bytes()[:700])
     with pytest.raises(DataError, match="cannot be read as EDF"):
         read_recording(path)
+    assert lead_names(path) == []
 
 
 # Archives and files of other kinds

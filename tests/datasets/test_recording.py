@@ -10,6 +10,7 @@ import wfdb
 
 from ecgnb.datasets import read_beats, read_recording
 from ecgnb.datasets.own import table_blocks, wfdb_record
+from ecgnb.datasets.own.leads import lead_names
 from ecgnb.errors import DataError, UsageError
 
 N = 3000
@@ -268,3 +269,18 @@ def test_beats_that_are_refused(tmp_path, rows, message):
     np.savetxt(tmp_path / "b.csv", rows, delimiter=",")
     with pytest.raises(DataError, match=message):
         read_beats(tmp_path / "b.csv")
+
+
+def test_the_leads_to_choose_from(tmp_path):
+    two = np.column_stack([WAVE, -WAVE]).astype(np.float32)
+    np.save(tmp_path / "two.npy", two)
+    (tmp_path / "two.csv").write_text(table(columns=[SECONDS, WAVE, -WAVE], header="time,a,b"))
+    (tmp_path / "bare.txt").write_text(table(" ", columns=[WAVE, -WAVE]))
+    (tmp_path / "prose.txt").write_text("to be or not to be\n")
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.write(tmp_path / "two.csv", "inside.csv")
+    for name, expected in (
+        ("two.npy", ["", ""]), ("two.csv", ["a", "b"]), ("bare.txt", ["", ""]), ("two.zip", ["a", "b"]),
+        ("prose.txt", []), ("absent.csv", []),
+    ):  # fmt: skip
+        assert lead_names(tmp_path / name) == expected, name
