@@ -13,7 +13,7 @@ from ecgnb.app.faults import told_plainly
 from ecgnb.app.fields import choose_classifier, choose_recording, choose_sample, choose_second
 from ecgnb.app.minute import Marks
 from ecgnb.app.reading import show_recording
-from ecgnb.app.visit import Shown, hold, pretrained, remembered
+from ecgnb.app.visit import ONE_AT_A_TIME, Shown, hold, pretrained, remembered
 from ecgnb.classifier.base import Classifier
 from ecgnb.classifier.recording import classify_recording
 from ecgnb.classifier.result import ClassifiedRecording, usual_confidence
@@ -80,8 +80,9 @@ def recording_page(kind: str, classifier: Classifier, model: tuple[Any, ...], le
     how = {"flip": flip, "force": force}
 
     def read_and_hold() -> tuple[Recording, Marks | None]:
-        recording, marks = read()
-        return hold(recording), marks
+        with ONE_AT_A_TIME:
+            recording, marks = read()
+            return hold(recording), marks
 
     recording, marks = remembered("recording", key, read_and_hold, "classified", "compared")
     all_of_it = (key, model, detector, flip, force)

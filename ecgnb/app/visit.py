@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,15 +13,16 @@ from typing import Any
 import streamlit as st
 
 from ecgnb.app.compare import Others
+from ecgnb.app.limits import MOST_HELD
 from ecgnb.classifier.base import Classifier
 from ecgnb.classifier.load import load_classifier
 from ecgnb.classifier.result import ClassifiedRecording
 from ecgnb.datasets.own.recording import Recording
 from ecgnb.errors import DataError
 
-MOST_HELD = 2 * 2**30  # bytes of signal in all visits together
-
 WEIGHTS = files("ecgnb").joinpath("models", "weights")
+
+ONE_AT_A_TIME = threading.Lock()  # to read and to hold: thirty at once would pass the bound before any is counted
 
 _held: weakref.WeakSet[Recording] = weakref.WeakSet()
 
@@ -83,6 +86,11 @@ def kept(name: str, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
     return st.session_state[slot][1]
 
 
+def n_held() -> int:
+    """Return the bytes of signal that all visits hold together."""
+    return sum(one.signal.nbytes for one in _held)
+
+
 def hold(recording: Recording) -> Recording:
     """Return a recording, and count its memory as long as some visit keeps it.
 
@@ -91,8 +99,11 @@ def hold(recording: Recording) -> Recording:
     DataError
         Where all visits together hold too much.
     """
-    held = sum(one.signal.nbytes for one in _held)
-    if held + recording.signal.nbytes > MOST_HELD:
+    room = MOST_HELD - recording.signal.nbytes
+    if (held := n_held()) > room:
+        gc.collect()  # what a visit that ended held may wait for it
+        held = n_held()
+    if held > room:
         raise DataError(
             f"other open pages of this app hold {held / 2**20:,.0f} MB of signal, and this recording would be too "
             "much; close some of them, wait two minutes, and try again"

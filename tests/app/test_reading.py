@@ -1,9 +1,11 @@
 """The recording's page without a browser: the real minute, ECG paper, places, two models, rhythm, bounded memory."""
 
+import gc
 import json
 import subprocess
 import sys
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -251,6 +253,42 @@ def test_memory_is_bounded_for_all_visits_together(monkeypatch):
         visit.hold(Recording("b", np.zeros(200_000, dtype=np.float32), 250))
     kept.pop()
     assert visit.hold(Recording("c", np.zeros(200_000, dtype=np.float32), 250)).name == "c"
+
+
+def test_each_visit_has_its_own_file_and_a_bound_for_all(data_dir, monkeypatch):
+    """Several visits upload at once: nobody sees another's file, one too many is refused, and one that ends makes room."""
+    monkeypatch.setattr(visit, "_held", type(visit._held)())
+    signal = np.tile(minute.read_minute()[0].signal, 2)
+
+    def visitor(number):
+        app = AppTest.from_file(str(PAGE), default_timeout=60).run()
+        app.radio(key="kind").set_value("A recording of mine").run()
+        stream = BytesIO()
+        np.save(stream, signal[number:])
+        app.number_input(key="fs").set_value(360.0)
+        app.file_uploader(key="recording_files").set_value([(f"mine{number}.npy", stream.getvalue(), "")]).run()
+        assert not app.exception
+        return app
+
+    n_bytes = signal.nbytes
+    monkeypatch.setattr(visit, "MOST_HELD", 3 * n_bytes)
+    visitors = [visitor(number) for number in range(3)]
+    for number, app in enumerate(visitors):
+        assert not app.error, [element.value for element in app.error]
+        assert f"mine{number}" in app.header[0].value
+        app.button(key="next page").click().run()
+        shown = " ".join(element.value for kind in ("header", "caption", "markdown") for element in app.get(kind))
+        assert not any(f"mine{other}" in shown for other in range(3) if other != number)
+    refused = visitor(3)
+    assert "close some of them, wait two minutes, and try again" in refused.error[0].value.replace("\\", "")
+    assert not any("mine3" in header.value for header in refused.header)
+    assert sum(one.signal.nbytes for one in visit._held) <= 3 * n_bytes
+    visitors.pop()
+    del app, refused
+    gc.collect()
+    assert len(visit._held) == 2, "a visit that ended holds nothing"
+    after = visitor(4)
+    assert not after.error, [element.value for element in after.error]
 
 
 def test_samples_say_what_they_hold():
