@@ -256,7 +256,7 @@ def test_memory_is_bounded_for_all_visits_together(monkeypatch):
 
 
 def test_each_visit_has_its_own_file_and_a_bound_for_all(data_dir, monkeypatch):
-    """Several visits upload at once: nobody sees another's file, one too many is refused, and one that ends makes room."""
+    """Nobody sees another's file, one visit too many is refused, and one that ends makes room."""
     monkeypatch.setattr(visit, "_held", type(visit._held)())
     signal = np.tile(minute.read_minute()[0].signal, 2)
 
