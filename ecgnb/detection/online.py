@@ -164,7 +164,7 @@ class OnlineSlopeDetector:
         return found
 
     def _usual_height(self, at: int) -> float:
-        """Return the upper quartile of the highest top of two seconds, over the last six seconds."""
+        """Return the highest top of two seconds over the last six, but for the two values that one giant beat makes."""
         second = self.fs
         while self._tops and self._tops[0].sample < at - 8 * second:
             self._tops.popleft()
@@ -174,7 +174,7 @@ class OnlineSlopeDetector:
             if back < 8:
                 highest[max(0, back)] = max(highest[max(0, back)], top.height)
         over_two = sorted(max(highest[k], highest[k + 1]) for k in range(min(6, max(1, int(at // second)))))
-        usual = over_two[(3 * (len(over_two) - 1)) // 4]
+        usual = over_two[max(0, len(over_two) - 3)]
         if len(self._usual) < at // second:
             self._usual.append(usual)
         return max(usual, self.share_in_silence * float(np.median(self._usual)) if self._usual else 0.0)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import maximum_filter1d, median_filter, percentile_filter, uniform_filter1d
+from scipy.ndimage import grey_opening, maximum_filter1d, median_filter, percentile_filter, uniform_filter1d
 from scipy.signal import butter, find_peaks, resample_poly, sosfiltfilt
 
 from ecgnb.errors import UsageError
@@ -114,9 +114,21 @@ def _usual_height(
         return height
     highest = np.zeros(int(time[-1]) + 1)
     np.maximum.at(highest, time.astype(int), height)
-    usual = percentile_filter(maximum_filter1d(highest, 2, origin=-1), 75, size=5, mode="nearest")
+    highest = _without_giants(maximum_filter1d(highest, 2, origin=-1))
+    usual = percentile_filter(highest, 75, size=5, mode="nearest")
     usual = np.maximum(usual, share_in_silence * np.median(usual))
     return np.interp(time, np.arange(len(usual)) + 0.5, usual)
+
+
+def _without_giants(highest: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lower what stands out to the height around it: a giant beat or a moved electrode must not hide other beats.
+
+    It stands out where it is twice as high as what is around it and as the median over eleven seconds. That it lasts
+    no more than three seconds tells it from a signal that sets in, the median from the beats of a slow rhythm.
+    """
+    lasting = grey_opening(highest, min(4, len(highest)), mode="constant")
+    around = np.maximum(lasting, median_filter(highest, 11, mode="mirror"))
+    return np.where(highest > 2 * around, around, highest)
 
 
 def slope_detector(

@@ -115,6 +115,15 @@ def test_peaks_of_a_synthetic_record(synthetic):
     assert np.abs(peaks(wave, fs)[of_found] - offline[of_offline]).max() <= 0.02 * fs
 
 
+@pytest.mark.parametrize("size", [3, 20])
+def test_an_electrode_moved_at_the_start_hides_no_beats(size, synthetic):
+    wave, fs = synthetic[0][: round(20 * synthetic[1])], synthetic[1]
+    moved = wave + size * np.ptp(wave) * (np.arange(len(wave)) < 0.3 * fs)
+    expected, found = peaks(wave, fs), peaks(moved, fs)
+    late = 0.8 * fs
+    assert len(expected) > 15 and np.array_equal(found[found > late], expected[expected > late])
+
+
 @pytest.mark.parametrize("fs", [100.0, 333.3, 2000.0])
 def test_peaks_at_any_rate(synthetic, fs):
     wave = np.interp(np.arange(0, 30, 1 / fs), np.arange(len(synthetic[0])) / synthetic[1], synthetic[0])

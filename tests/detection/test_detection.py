@@ -102,6 +102,45 @@ def test_silence_and_spikes(synthetic_records):
     assert scored(record, detect_r_peaks(wild, 360))[0] > 0.95
 
 
+def ten_seconds(interval=0.8, seconds=10, fs=500):
+    """Return R peaks at an interval, and the signal: a P, an R and a T wave each, and a little noise."""
+    r, time = np.arange(0.7, seconds - 0.4, interval), np.arange(seconds * fs) / fs
+    wave = 0.01 * np.random.default_rng(0).standard_normal(len(time))
+    for height, shift, width in ((0.12, -0.17, 0.025), (1.0, 0, 0.012), (0.3, 0.28, 0.05)):
+        wave += height * np.exp(-0.5 * ((time[:, None] - r - shift) / width) ** 2).sum(axis=1)
+    return np.round(r * fs).astype(int), wave, time
+
+
+@pytest.mark.parametrize("size", [2, 5, 20])
+@pytest.mark.parametrize("moved", [0.2, 0.4, 9.6, 9.8])
+def test_a_moved_electrode_hides_no_beats(size, moved):
+    r, wave, time = ten_seconds()
+    wave[(time >= moved) if moved > 5 else (time < moved)] += size
+    found = detect_r_peaks(wave, 500)
+    far = np.abs(found / 500 - moved) > 0.35
+    assert np.abs(found[far][:, None] - r).min(axis=1).max() < 10, "nothing but beats"
+    assert len(found[far]) == np.sum(np.abs(r / 500 - moved) > 0.35), "and all of them"
+
+
+@pytest.mark.parametrize("size", [3, 6, 10])
+@pytest.mark.parametrize("which", [0, 1, 5, 10])
+def test_a_giant_beat_hides_no_small_ones(size, which):
+    r, wave, time = ten_seconds()
+    wave += size * np.exp(-0.5 * ((time - r[which] / 500) / 0.03) ** 2)
+    found = detect_r_peaks(wave, 500)
+    assert len(found) == len(r) and np.abs(found - r).max() < 15
+
+
+@pytest.mark.parametrize("interval", [2.0, 2.5, 3.0])
+def test_beats_of_a_slow_rhythm_are_no_giants(interval):
+    """Twenty a minute, and between them nothing but P waves of their own pace: none of those is a beat."""
+    r, wave, time = ten_seconds(interval, 60)
+    for p in np.arange(0.2, 60, 0.7):
+        wave += 0.12 * np.exp(-0.5 * ((time - p) / 0.025) ** 2)
+    found = detect_r_peaks(wave, 500)
+    assert len(r) <= len(found) <= len(r) + 2
+
+
 def test_xqrs_at_a_high_rate(synthetic_records):
     record = synthetic_records[0]
     wave = resample_poly(record.signal[:, 0].astype(float), 1000, 360, padtype="line")
