@@ -11,6 +11,7 @@ from scipy.ndimage import maximum_filter1d, uniform_filter1d
 from scipy.signal import butter, sosfilt, sosfilt_zi
 
 from ecgnb.datasets.windows import fill_gaps
+from ecgnb.detection.r_peaks import least_share
 
 BEFORE, AHEAD = 1.0, 0.35  # s of signal around a sample that its slope is computed from
 APART = 0.25  # s between two tops of the slope, at least
@@ -180,9 +181,10 @@ class OnlineSlopeDetector:
         return max(usual, self.share_in_silence * float(np.median(self._usual)) if self._usual else 0.0)
 
     def _is_t_wave(self, top: _Top) -> bool:
-        last = self._last
-        is_near = last is not None and top.sample - last.sample < 0.36 * self.fs
-        return last is not None and is_near and top.height < self.share_of_neighbour * last.height
+        if self._last is None:
+            return False
+        after = (top.sample - self._last.sample) / self.fs
+        return after < 0.36 and top.height < least_share(after, self.share_of_neighbour) * self._last.height
 
     def _may_fill_gap(self, top: _Top, usual: float) -> bool:
         """Say whether a low top comes so late after the last beat that it may be one."""

@@ -141,6 +141,14 @@ def test_beats_of_a_slow_rhythm_are_no_giants(interval):
     assert len(r) <= len(found) <= len(r) + 2
 
 
+def test_a_steep_t_wave_is_no_beat_and_a_steep_early_beat_is_one():
+    """A wave at 280 ms with 60 % of the slope is a T wave; one as steep as the beat before is a beat."""
+    r, wave, time = ten_seconds()
+    for height, width, n_more in ((0.55, 0.016, 0), (1.0, 0.012, 1)):
+        early = wave + height * np.exp(-0.5 * ((time - r[6] / 500 - 0.28) / width) ** 2)
+        assert len(detect_r_peaks(early, 500)) == len(r) + n_more
+
+
 def test_xqrs_at_a_high_rate(synthetic_records):
     record = synthetic_records[0]
     wave = resample_poly(record.signal[:, 0].astype(float), 1000, 360, padtype="line")
