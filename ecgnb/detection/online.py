@@ -184,7 +184,8 @@ class OnlineSlopeDetector:
         if self._last is None:
             return False
         after = (top.sample - self._last.sample) / self.fs
-        return after < 0.36 and top.height < least_share(after, self.share_of_neighbour) * self._last.height
+        least = float(least_share(after, self.share_of_neighbour)) * self._last.height
+        return after < 0.36 and top.height < least
 
     def _may_fill_gap(self, top: _Top, usual: float) -> bool:
         """Say whether a low top comes so late after the last beat that it may be one."""

@@ -181,7 +181,7 @@ def least_share(after: ArrayLike, share: float) -> NDArray[np.float64]:
 
     So soon, a steep T wave is likelier than a beat.
     """
-    return np.interp(after, (0.25, 0.36), (1.4 * share, share))
+    return np.interp(np.asarray(after, dtype=np.float64), (0.25, 0.36), (1.4 * share, share))
 
 
 def _with_gaps_filled(

@@ -53,7 +53,7 @@ def test_r_peaks_of_another_hospital(ludb):
         hits, _ = match_r_peaks(found, record.r_sample, record.fs)
         counts += len(hits), len(record.r_sample), len(found)
     assert counts[1] == 1831
-    assert counts[0] / counts[1] > 0.99 and counts[0] / counts[2] > 0.99
+    assert counts[0] == counts[1] and counts[0] / counts[2] > 0.996, "none is missed, seven are none"
 
 
 def test_the_stand_in_has_known_waves():
