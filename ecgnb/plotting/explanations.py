@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -42,7 +43,7 @@ def shade_waves(axis: Axes, wave: NDArray[np.integer], seconds: NDArray[np.float
     """Shade each run of samples that lie in one wave, and name each kind of wave once."""
     edges = np.flatnonzero(np.diff(np.r_[0, wave, 0]))
     named: set[str] = set()
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges):
         if kind := WAVE_NUMBERS.get(int(wave[begin])):
             label = None if kind in named else kind
             axis.axvspan(seconds[begin], seconds[end - 1], color=WAVE_COLOURS[kind], alpha=0.25, label=label)
@@ -108,7 +109,7 @@ def plot_wave_shares(table: pd.DataFrame) -> Figure:
     axis.set(yticks=range(len(table)), yticklabels=list(table.index), xlim=(0, 1), xlabel="share of the map")
     axis.invert_yaxis()
     axis.set_title("Where the maps lie (bars of the QRS: 95 % intervals over patients)", fontsize=10)
-    axis.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.22 - 0.5 / len(table)))
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
