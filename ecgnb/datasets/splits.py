@@ -451,3 +451,29 @@ def stratified_order(rows: NDArray[np.int64], label: ArrayLike, *, seed: int) ->
         members = np.flatnonzero(found == one)
         place[members] = (np.arange(len(members)) + 0.5) / len(members)  # from 0 to 1, at even distances
     return rows[np.argsort(place, kind="stable")]
+
+
+def dealt_split(stratum: ArrayLike, *, seed: int = 0) -> Split:
+    """Deal patients out like cards: of five, three to training, one to validation, one to the test.
+
+    Those of one stratum follow one another in the pack, so that each part gets its share of each.
+
+    Parameters
+    ----------
+    stratum : (n_patients,) array
+        Such as the rhythm of each.
+    seed : int
+        Decides the order within a stratum.
+
+    Raises
+    ------
+    UsageError
+        For fewer than five patients.
+    """
+    _, group = np.unique(np.asarray(stratum), return_inverse=True)
+    if len(group) < 5:
+        raise UsageError(f"{len(group)} patients; expected at least five, to deal out")
+    pack = np.lexsort((np.random.default_rng(seed).permutation(len(group)), group))
+    hand = np.arange(len(pack)) % 5
+    train, val, test = (np.sort(pack[part]) for part in (hand < 3, hand == 3, hand == 4))
+    return Split(train, val, test).check(len(group), np.arange(len(group)))

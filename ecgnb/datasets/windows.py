@@ -63,7 +63,7 @@ def cut_beats(
     """
     before, after, target = check_window(before, after, record.fs if fs is None else fs)
     names = check_leads(lead)
-    ratio = float(_ratio(record.fs, target))
+    ratio = float(resampling_ratio(record.fs, target))
     if abs(ratio * record.fs / target - 1) > 1e-6:
         raise UsageError(
             f"fs={target:g}: not a simple share of the record's {record.fs:g} Hz; try {record.fs * ratio:.6g}"
@@ -156,7 +156,7 @@ def cut_windows(
     why : (n_beats,) str array
         Empty for a beat that has a window; else `NEAR_START`, `NEAR_END` or `NO_VALUE`.
     """
-    ratio = _ratio(fs, target)
+    ratio = resampling_ratio(fs, target)
     if ratio != 1:
         wave = resample_poly(wave, ratio.numerator, ratio.denominator, padtype="line")
     wave = wave.astype(np.float32, copy=False)
@@ -208,7 +208,8 @@ def realigned(record: Record, lead: str) -> Record:
     return replace(record, mark_sample=sample, moved=sample - record.mark_sample)
 
 
-def _ratio(fs: float, target: float) -> Fraction:
+def resampling_ratio(fs: float, target: float) -> Fraction:
+    """Return what a rate is multiplied by to reach another, to within 0.01 %: the nearest fraction resampling can do."""
     return Fraction(target / fs).limit_denominator(1000)
 
 
@@ -240,4 +241,4 @@ def even_steps(fs: float, target: float) -> int:
 
     A part of a recording that starts at a multiple of it is resampled, and its beats are cut, as in the whole.
     """
-    return 2 * _ratio(fs, target).denominator
+    return 2 * resampling_ratio(fs, target).denominator

@@ -44,3 +44,27 @@ def faster(rows: Tensor, n_samples: int) -> Tensor:
     near[..., :-distance] += reference[..., distance:]
     near = near * chosen[:, None, None]
     return torch.cat([beat + near, reference + near, timing], dim=-1)
+
+
+def augment_leads(signal: Tensor) -> Tensor:
+    """Change whole leads as other people, electrodes and rooms would: (n_leads, n_samples) at 250 Hz to the same.
+
+    Each is 0.5 to 2 times as high, half are upside down, and each gets some wandering of its baseline (0.05 to 0.7 Hz),
+    noise, and hum of 50 or 60 Hz: up to 0.15, 0.05 and 0.05 of its height, most of them far less. No wave moves.
+    """
+    n, n_samples = signal.shape
+    device = signal.device
+
+    def strength(most: float) -> Tensor:
+        return most * torch.rand(n, 1, device=device) ** 3  # a cube: most are clean
+
+    second = torch.arange(n_samples, device=device) / 250
+    phase = 6.2832 * torch.rand(2, n, 1, device=device)
+    slow = 0.05 + 0.65 * torch.rand(n, 1, device=device)
+    mains = 50.0 + 10 * torch.randint(0, 2, (n, 1), device=device)
+    wander = strength(0.15) * torch.sin(6.2832 * slow * second + phase[0])
+    hum = strength(0.05) * torch.sin(6.2832 * mains * second + phase[1])
+    noise = strength(0.05) * torch.randn_like(signal)
+    height = 2 ** (2 * torch.rand(n, 1, device=device) - 1)
+    sign = 2 * torch.randint(0, 2, (n, 1), device=device) - 1
+    return height * sign * (signal + wander + hum + noise)
