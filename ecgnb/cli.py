@@ -270,6 +270,9 @@ def classify(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Classify what does not look like an ECG, too.")] = False,
     flip: Annotated[bool, typer.Option("--flip", help="Turn the signal upside down first.")] = False,
+    waves: Annotated[
+        bool, typer.Option("--waves", help="Find P, QRS and T, too: PR, QRS and QT of each beat, in the table.")
+    ] = False,
 ) -> None:
     """Name the beats of a recording of yours. For learning, not for diagnosis."""
     _check_targets(file, model, output=output, annotations=annotations, plot=plot, report=report)
@@ -282,6 +285,10 @@ def classify(
 
         check_stretch(*stretch, len(recording.signal) / recording.fs)
     found = _classified(recording, model, detector=detector, min_confidence=min_confidence, flip=flip, force=force)
+    if waves:
+        from ecgnb.classifier.waves import with_waves
+
+        found = with_waves(found, recording.signal)
     if output is not None:
         with written_whole(output) as new:
             found.to_csv(new)
@@ -308,6 +315,10 @@ def classify(
             f"{summary['seconds']:.0f} s at {found.fs:g} Hz, heart rate {summary['heart_rate_bpm']:.0f} a minute, "
             f"{summary['not_classified']:.1%} of {summary['beats']:,} beats not classified (?)"
         )
+    if waves:
+        from ecgnb.classifier.waves import intervals_in_words
+
+        typer.echo(intervals_in_words(found))
     typer.echo("For learning and research, not for diagnosis.")
 
 

@@ -10,8 +10,9 @@ from streamlit.errors import StreamlitAPIException
 
 from ecgnb.app import sources
 from ecgnb.app.minute import Marks
-from ecgnb.app.visit import WEIGHTS, kept, pretrained, pretrained_names, remembered
+from ecgnb.app.visit import kept, pretrained, remembered
 from ecgnb.classifier.base import Classifier
+from ecgnb.classifier.load import WEIGHTS, pretrained_names
 from ecgnb.datasets.own.recording import Recording
 from ecgnb.detection.r_peaks import MAX_FS, MIN_FS
 from ecgnb.errors import DataError

@@ -7,7 +7,6 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import streamlit as st
@@ -19,8 +18,6 @@ from ecgnb.classifier.load import load_classifier
 from ecgnb.classifier.result import ClassifiedRecording
 from ecgnb.datasets.own.recording import Recording
 from ecgnb.errors import DataError
-
-WEIGHTS = files("ecgnb").joinpath("models", "weights")
 
 ONE_AT_A_TIME = threading.Lock()  # to read and to hold: thirty at once would pass the bound before any is counted
 
@@ -51,12 +48,6 @@ class Shown:
     found: ClassifiedRecording
     others: list[Others]
     is_pretrained: bool = True
-
-
-def pretrained_names() -> list[str]:
-    """Return the weights that come with the package, without importing PyTorch; those for recordings first."""
-    names = [entry.name.removesuffix(".pth") for entry in WEIGHTS.iterdir() if entry.name.endswith(".pth")]
-    return sorted(names)
 
 
 @st.cache_resource(max_entries=8)

@@ -11,6 +11,9 @@ from ecgnb.errors import ModelError, plain_text
 
 DEFAULT = "beat_sequence"  # the weights that serve recordings
 OF_SINGLE_BEATS = "cnn_lstm"  # and beats that somebody has cut
+OF_WAVES = "wave_unet"  # it labels no beat: see `waves.find_waves`
+
+WEIGHTS = files("ecgnb").joinpath("models", "weights")
 
 
 def load_classifier(model: str | Path = DEFAULT, *, quick: bool = False) -> Classifier:
@@ -35,14 +38,13 @@ def load_classifier(model: str | Path = DEFAULT, *, quick: bool = False) -> Clas
         from ecgnb.classifier.onnx_file import OnnxClassifier  # onnxruntime is an extra
 
         return OnnxClassifier(path)
-    weights = files("ecgnb").joinpath("models", "weights")
-    names = sorted(entry.name.removesuffix(".pth") for entry in weights.iterdir() if entry.name.endswith(".pth"))
+    names = pretrained_names()
     if not path.suffix and str(model) not in names:
         known = ", ".join(names)
         raise ModelError(
             f"there are no pretrained weights of {plain_text(model)!r}; expected one of: {known}, or a file"
         )
-    twin = weights.joinpath(f"{model}.onnx")
+    twin = WEIGHTS.joinpath(f"{model}.onnx")
     if quick and str(model) in names and twin.is_file() and find_spec("onnxruntime"):
         from ecgnb.classifier.onnx_file import OnnxClassifier
 
@@ -51,3 +53,9 @@ def load_classifier(model: str | Path = DEFAULT, *, quick: bool = False) -> Clas
     from ecgnb.classifier.network import load_network  # PyTorch takes a second or two to import
 
     return load_network(model if str(model) in names else path)
+
+
+def pretrained_names() -> list[str]:
+    """Return the pretrained weights that label beats, without importing PyTorch."""
+    names = {entry.name.removesuffix(".pth") for entry in WEIGHTS.iterdir() if entry.name.endswith(".pth")}
+    return sorted(names - {OF_WAVES})

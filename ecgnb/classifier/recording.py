@@ -89,7 +89,7 @@ def classify_recording(
         isinstance(min_confidence, bool) or not isinstance(min_confidence, int | float) or not 0 <= min_confidence <= 1
     ):
         raise UsageError(f"min_confidence={min_confidence!r}; expected a probability from 0 to 1")
-    wave = _checked(signal, fs)
+    wave = checked_signal(signal, fs)
     classifier = classifier or load_classifier()
     usual = usual_confidence(classifier.certainty)
     if classifier.recipe is None:
@@ -147,7 +147,7 @@ def _find_r_peaks(
 ) -> NDArray[np.int64]:
     """Return the R peaks of a recording, found block by block, none of them in a gap."""
     parts = []
-    for start, stop, low, high in _blocks(len(wave), fs):
+    for start, stop, low, high in blocks(len(wave), fs):
         part, has_value = fill_gaps(wave[low:high])
         found = detect_r_peaks(part, fs, detector)
         found = found[has_value[found]] + low
@@ -178,7 +178,7 @@ def _classify(
     seen = is_ecg[stretch]
     why = np.where(seen, "", NO_ECG).astype(object)
     parts = [np.zeros((0, recipe.n_samples), dtype=np.float32)]
-    for start, stop, low, high in _blocks(len(wave), fs, even_steps(fs, recipe.fs)):
+    for start, stop, low, high in blocks(len(wave), fs, even_steps(fs, recipe.fs)):
         rows = np.flatnonzero((r >= start) & (r < stop) & seen)
         windows, why[rows] = recipe.cut(wave[low:high], fs, r[rows] - low)
         parts.append(windows)
@@ -231,7 +231,8 @@ def _checked_peaks(r_sample: ArrayLike, n_samples: int) -> NDArray[np.int64]:
     return r
 
 
-def _checked(signal: ArrayLike, fs: float) -> NDArray[np.float32]:
+def checked_signal(signal: ArrayLike, fs: float) -> NDArray[np.float32]:
+    """Return one lead with NaN where it has no value, or raise `DataError`: too short, mostly no numbers, or flat."""
     try:
         wave = np.asarray(signal, dtype=np.float32)
     except (TypeError, ValueError):
@@ -253,7 +254,7 @@ def _checked(signal: ArrayLike, fs: float) -> NDArray[np.float32]:
     return wave if has_value.all() else np.where(has_value, wave, np.nan).astype(np.float32)
 
 
-def _blocks(n_samples: int, fs: float, step: int = 1) -> Iterator[tuple[int, int, int, int]]:
+def blocks(n_samples: int, fs: float, step: int = 1) -> Iterator[tuple[int, int, int, int]]:
     """Yield start and end of each block, and of the wider stretch to read so that its beats are whole.
 
     The wider stretch starts at a multiple of `step`, so that resampling meets each sample as in the whole recording.

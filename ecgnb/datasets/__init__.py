@@ -4,7 +4,7 @@ from ecgnb.datasets.beats import Beats, concatenate
 from ecgnb.datasets.database import Database
 from ecgnb.datasets.ecg5000 import load_ecg5000, read_arff
 from ecgnb.datasets.heartbeat_csv import load_heartbeat_csv, load_heartbeat_csvs, read_beats
-from ecgnb.datasets.ludb import LUDB, load_diagnoses, load_ludb, marked_span
+from ecgnb.datasets.ludb import LUDB, load_diagnoses, load_ludb, marked_span, split_ludb
 from ecgnb.datasets.mitbih import DS1, DS2, MITDB, PACED, RECORDS, divide_records, load_mitdb, load_records, patient_of
 from ecgnb.datasets.nstdb import NOISES, NSTDB, add_noise, load_noise
 from ecgnb.datasets.own.recording import Recording, read_recording
@@ -12,6 +12,7 @@ from ecgnb.datasets.reference import reference_beat, reference_beats
 from ecgnb.datasets.splits import (
     Split,
     beatwise_split,
+    dealt_split,
     describe_splits,
     ds1_ds2_split,
     hybrid_split,
@@ -28,6 +29,7 @@ from ecgnb.datasets.splits import (
 from ecgnb.datasets.store.fetch import DATASETS, fetch
 from ecgnb.datasets.svdb import SVDB, load_svdb
 from ecgnb.datasets.timing import RR_FEATURES, log_rr, relative_rr, rr_features
+from ecgnb.datasets.wave_examples import WAVE_CLASSES, WAVE_FS, prepare_lead, sample_labels, wave_examples
 from ecgnb.datasets.wfdb import AAMI, Record, read_record
 from ecgnb.datasets.windows import cut_beats, highpassed
 
@@ -44,6 +46,8 @@ __all__ = [
     "RECORDS",
     "RR_FEATURES",
     "SVDB",
+    "WAVE_CLASSES",
+    "WAVE_FS",
     "Beats",
     "Database",
     "Record",
@@ -53,6 +57,7 @@ __all__ = [
     "beatwise_split",
     "concatenate",
     "cut_beats",
+    "dealt_split",
     "describe_splits",
     "divide_records",
     "ds1_ds2_split",
@@ -77,6 +82,7 @@ __all__ = [
     "patient_folds",
     "patient_of",
     "patient_split",
+    "prepare_lead",
     "random_patient_split",
     "read_arff",
     "read_beats",
@@ -86,6 +92,9 @@ __all__ = [
     "reference_beats",
     "relative_rr",
     "rr_features",
+    "sample_labels",
+    "split_ludb",
     "stratified_order",
+    "wave_examples",
     "without_overlap",
 ]

@@ -50,7 +50,24 @@ class WaveExamples(NamedTuple):
     def of(self, records: Sequence[str]) -> WaveExamples:
         """Return the examples of some records."""
         chosen = np.isin(self.record, list(records))
-        return WaveExamples(*(part[chosen] for part in self))
+        return WaveExamples(self.signal[chosen], self.label[chosen], self.record[chosen], self.lead[chosen])
+
+    def stretched(self, most: float = 0.25, *, seed: int = 0) -> WaveExamples:
+        """Return the same leads as if each had been recorded slower or faster, by up to exp(`most`), about its middle.
+
+        What lies outside the recording then is `UNKNOWN`.
+        """
+        n_samples = self.signal.shape[1]
+        middle, steps = (n_samples - 1) / 2, np.arange(n_samples)
+        factor = np.exp(np.random.default_rng(seed).uniform(-most, most, len(self.signal)))
+        signal, label = np.empty_like(self.signal), np.empty_like(self.label)
+        for row, by in enumerate(factor):
+            at = middle + by * (steps - middle)
+            nearest = np.round(at).astype(np.int64).clip(0, n_samples - 1)
+            is_inside = (at >= 0) & (at <= n_samples - 1)
+            signal[row] = np.interp(at, steps, self.signal[row])
+            label[row] = np.where(is_inside, self.label[row, nearest], UNKNOWN)
+        return self._replace(signal=signal, label=label)
 
     @property
     def unknown(self) -> float:
@@ -137,15 +154,11 @@ def wave_examples(records: Sequence[Record], waves: pd.DataFrame, leads: Sequenc
     UsageError
         Where no lead has a mark.
     """
-    parts = []
     marked = dict(list(waves.groupby(["record", "lead"], sort=False)))
-    for record in records:
-        for lead in leads:
-            if (record.name, lead) in marked:
-                signal = prepare_lead(record.wave(lead), record.fs)
-                label = sample_labels(marked[record.name, lead], len(signal), record.fs)
-                parts.append((signal, label, record.name, lead))
-    if not parts:
+    whose = [(one, lead) for one in records for lead in leads if (one.name, lead) in marked]
+    if not whose:
         raise UsageError(f"none of the leads {', '.join(leads)} has marks in these {len(records)} records")
-    signal, label, name, lead = zip(*parts, strict=True)
-    return WaveExamples(np.stack(signal), np.stack(label), np.array(name), np.array(lead))
+    signal = np.stack([prepare_lead(one.wave(lead), one.fs) for one, lead in whose])
+    label = [sample_labels(marked[one.name, lead], signal.shape[1], one.fs) for one, lead in whose]
+    names, of_leads = np.array([(one.name, lead) for one, lead in whose]).T
+    return WaveExamples(signal, np.stack(label), names, of_leads)

@@ -209,7 +209,7 @@ def realigned(record: Record, lead: str) -> Record:
 
 
 def resampling_ratio(fs: float, target: float) -> Fraction:
-    """Return what a rate is multiplied by to reach another, to within 0.01 %: the nearest fraction resampling can do."""
+    """Return what a rate is multiplied by to reach another, to within 0.01 %: a fraction that resampling can do."""
     return Fraction(target / fs).limit_denominator(1000)
 
 

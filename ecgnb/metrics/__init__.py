@@ -1,4 +1,4 @@
-"""Measures, each with an interval beside it: of classes, of anomalies, of R peaks, of cost."""
+"""Measures, each with an interval beside it: of classes, of anomalies, of R peaks, of waves, of cost."""
 
 from ecgnb.metrics.anomalies import (
     auprc,
@@ -62,6 +62,7 @@ from ecgnb.metrics.intervals import (
     totals_by_record,
 )
 from ecgnb.metrics.peaks import TOLERANCE, detection_counts, match_r_peaks, positive_predictive_value, sensitivity
+from ecgnb.metrics.waves import compare_waves, f1_of_waves, match_waves, wave_counts, wave_scores
 
 __all__ = [
     "TOLERANCE",
@@ -78,6 +79,7 @@ __all__ = [
     "bootstrap",
     "bytes_on_disk",
     "calibration_by_record",
+    "compare_waves",
     "confusion_by_record",
     "detection_by_class",
     "detection_counts",
@@ -86,6 +88,7 @@ __all__ = [
     "estimate_balanced_accuracy",
     "expected_calibration_error",
     "f1",
+    "f1_of_waves",
     "fastest_latency",
     "fastest_rate",
     "histogram_by_record",
@@ -94,6 +97,7 @@ __all__ = [
     "macro_f1",
     "macs",
     "match_r_peaks",
+    "match_waves",
     "mean_of_totals",
     "measure_cost",
     "of_class",
@@ -119,5 +123,7 @@ __all__ = [
     "table",
     "threads",
     "totals_by_record",
+    "wave_counts",
+    "wave_scores",
     "weighted_f1",
 ]

@@ -97,15 +97,12 @@ def compare_waves(
     """
     if not len(marked):
         raise UsageError("no wave is marked; expected the waves that load_ludb gives")
-    mine = dict(list(found.groupby(["record", "lead"], sort=False)))
-    parts = []
-    for (record, lead), expected in marked.groupby(["record", "lead"], sort=False):
-        given = mine.get((record, lead), found[:0])
-        part = _of_lead(given, expected, fs, tolerance)
-        part.insert(0, "record", record)
-        part.insert(1, "lead", lead)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+    mine: dict[Any, pd.DataFrame] = dict(list(found.groupby(["record", "lead"], sort=False)))
+    parts = {
+        key: _of_lead(mine.get(key, found[:0]), expected, fs, tolerance)
+        for key, expected in marked.groupby(["record", "lead"], sort=False)
+    }
+    return pd.concat(parts, names=["record", "lead"]).reset_index(["record", "lead"]).reset_index(drop=True)
 
 
 def _of_lead(found: pd.DataFrame, marked: pd.DataFrame, fs: float, tolerance: float) -> pd.DataFrame:
@@ -164,7 +161,7 @@ def edge_error_counts(compared: pd.DataFrame, wave: str, edge: str) -> NDArray[n
     error = compared.loc[compared["wave"] == wave].set_index("record")[f"{edge}_ms"].dropna().abs()
     counts = np.zeros((len(records), 1, 1001), dtype=np.int64)
     bins = np.minimum(np.round(error.to_numpy()), 1000).astype(np.int64)
-    np.add.at(counts, (records.get_indexer(error.index), 0, bins), 1)
+    np.add.at(counts[:, 0], (records.get_indexer(error.index), bins), 1)
     return counts
 
 

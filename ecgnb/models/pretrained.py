@@ -10,12 +10,15 @@ from torch import nn
 from ecgnb.errors import ModelError, plain_text
 from ecgnb.models.files import load
 
+OF_WAVES = "wave_unet"  # marks waves, and labels no beat
+
 
 def pretrained_names() -> list[str]:
-    """Return the names `load_pretrained` takes."""
+    """Return the names of the networks that label beats; `load_pretrained` takes "wave_unet", too."""
     folder = files("ecgnb.models").joinpath("weights")
     there = folder.iterdir() if folder.is_dir() else iter(())
-    return sorted(entry.name.removesuffix(".pth") for entry in there if entry.name.endswith(".pth"))
+    names = {entry.name.removesuffix(".pth") for entry in there if entry.name.endswith(".pth")}
+    return sorted(names - {OF_WAVES})
 
 
 def load_pretrained(name: str) -> nn.Module:
@@ -29,7 +32,8 @@ def load_pretrained(name: str) -> nn.Module:
     name : str
         "beat_sequence": lesson 06's network of whole recordings, trained on both leads of DS1 without record 201 and of
         svdb; "beat_sequence_causal": the same for streams; "cnn_lstm": lesson 02's network of single beats, trained on
-        DS1 without record 201.
+        DS1 without record 201; "wave_unet": lesson 08's network that marks P, QRS and T, trained on 120 patients of
+        LUDB.
 
     Raises
     ------
@@ -37,7 +41,7 @@ def load_pretrained(name: str) -> nn.Module:
         For a name that has no weights.
     """
     known = pretrained_names()
-    if name not in known:
+    if name not in [*known, OF_WAVES]:
         there = f"there are some of: {', '.join(known)}" if known else "make some with: make weights"
         raise ModelError(f"there are no pretrained weights of {plain_text(name, 100)!r}; {there}")
     weights = files("ecgnb.models").joinpath("weights")

@@ -24,6 +24,7 @@ from ecgnb.models.lstm_autoencoder import LSTMAutoencoder
 from ecgnb.models.micro_ecgnet import MicroECGNet
 from ecgnb.models.resnet1d import ResNet1d
 from ecgnb.models.se_ecgnet import SEECGNet
+from ecgnb.models.wave_unet import WaveUNet
 
 # Adding a model is one file beside this one, and one line here.
 _MODELS: dict[str, Callable[..., nn.Module]] = {
@@ -41,6 +42,7 @@ _MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet1d": ResNet1d,
     "se_ecgnet": SEECGNet,
     "simple_cnn": SimpleCNN,
+    "wave_unet": WaveUNet,
 }
 
 _KINDS = {"int": Integral, "float": Real, "bool": bool, "str": str, "None": type(None)}  # what an annotation takes

@@ -45,14 +45,15 @@ def in_one(output):
 @pytest.mark.parametrize("name", models.names())
 def test_gradients_reach_every_parameter(name):
     torch.manual_seed(0)
-    model = models.create(name, n_samples=140, **({"samples_per_step": 7} if name == DUAL[0] else {}))
+    options = {} if name == "wave_unet" else {"n_samples": 140}  # it takes any length
+    model = models.create(name, **options, **({"samples_per_step": 7} if name == DUAL[0] else {}))
     output = in_one(model(torch.randn(4, getattr(model, "n_numbers", 140))))
     (output * torch.randn_like(output)).sum().backward()
     silent = [key for key, value in model.named_parameters() if value.grad is None or not value.grad.abs().sum()]
     assert not silent
 
 
-@pytest.mark.parametrize("name", sorted({*models.names()} - {"beat_sequence"}))
+@pytest.mark.parametrize("name", sorted({*models.names()} - {"beat_sequence", "wave_unet"}))
 def test_beats_do_not_influence_each_other(name):
     torch.manual_seed(0)
     model = models.create(name, n_samples=160).eval()

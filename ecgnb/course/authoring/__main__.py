@@ -1,4 +1,4 @@
-"""`python -m ecgnb.course.authoring`: notebooks, record, weights, readme."""
+"""`python -m ecgnb.course.authoring`: notebooks, record, weights, waves, readme."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecgnb.errors import EcgnbError, UsageError
 
 
 def main(arguments: list[str]) -> int:
-    """Run ``notebooks``, ``record [NUMBER]``, ``weights`` or ``readme``."""
+    """Run ``notebooks``, ``record [NUMBER]``, ``weights``, ``waves`` or ``readme``."""
     try:
         if arguments[:1] == ["record"]:
             for lesson in [find(number) for number in arguments[1:]] or lessons():
@@ -21,9 +21,14 @@ def main(arguments: list[str]) -> int:
         elif arguments == ["weights"]:
             for number in [*sorted({shipped.lesson for shipped in PRETRAINED.values()}), "07"]:
                 update_notebook(find(number), anew=True)
+        elif arguments == ["waves"]:
+            from ecgnb.course.authoring.waves import make_wave_weights
+
+            make_wave_weights()
+            return 0
         elif arguments not in (["notebooks"], ["readme"]):
             raise UsageError(
-                "python -m ecgnb.course.authoring takes one of: notebooks, record [NUMBER], weights, readme"
+                "python -m ecgnb.course.authoring takes one of: notebooks, record [NUMBER], weights, waves, readme"
             )
         for lesson in lessons():
             if arguments == ["notebooks"] or not stale_because(lesson):
