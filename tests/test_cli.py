@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -186,6 +187,21 @@ def test_classify(own_csv, tmp_path):
     assert done.stdout.startswith(f"read: {path.name}, ecg, 360 Hz (given), ")
     lines = dict(line.split("\t") for line in done.stdout.splitlines() if "\t" in line)
     assert sum(int(n) for label, n in lines.items() if label != "class") == len(table)
+
+
+def test_waves_of_each_beat(own_csv, tmp_path):
+    plain, told = ("classify", own_csv[0], "--fs", 360, "-o", tmp_path / "a.csv"), tmp_path / "b.csv"
+    assert "QT" not in ecgnb(*plain).stdout
+    done = ecgnb("classify", own_csv[0], "--fs", 360, "--waves", "-o", told)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"Median of the beats in which it was found: PR \d+ ms \(\d+\), QRS \d+ ms", done.stdout)
+    without, beats = pd.read_csv(tmp_path / "a.csv"), pd.read_csv(told)
+    pd.testing.assert_frame_equal(beats[without.columns], without)
+    added = ["P_onset_s", "P_offset_s", "QRS_onset_s", "QRS_offset_s", "T_onset_s", "T_offset_s"]
+    assert list(beats.columns[-9:]) == [*added, "PR_ms", "QRS_ms", "QT_ms"]
+    known = beats.dropna(subset=["QRS_onset_s", "QRS_offset_s"])
+    assert len(known) > 0.9 * len(beats)
+    assert ((known.QRS_onset_s - 0.06 <= known.time_s) & (known.time_s <= known.QRS_offset_s + 0.06)).all()
 
 
 def test_plot_and_report(own_csv, tmp_path):

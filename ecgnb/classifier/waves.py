@@ -25,7 +25,7 @@ SHORTEST = {"P": 0.03, "QRS": 0.03, "T": 0.05}  # s: LUDB's shortest waves, but 
 
 GAP = 0.02  # s: two stretches of one kind with less between them are one wave
 
-PIECE, MARGIN = 7680, 1024  # samples that the network reads at once, and those at each end that it only looks at
+PIECE, MARGIN = 9600, 1344  # samples that the network reads at once, and those at each end that it only looks at
 
 MOST_PR, MOST_ST, NEAR = 0.4, 0.5, 0.06  # s: from P's onset to QRS, from QRS to T's onset, from QRS to its R peak
 
@@ -49,7 +49,7 @@ def find_waves(signal: ArrayLike, fs: float, *, scores: WaveScores | None = None
     Parameters
     ----------
     signal : (n_samples,) float array
-        In any unit and of either polarity; NaN where there is no value, and no wave is found there.
+        In any unit and of either polarity; NaN where there is no value, and no wave is found that touches it.
     fs : float
         Samples per second, 100 to 2,000.
     scores : callable, optional
@@ -81,8 +81,9 @@ def find_waves(signal: ArrayLike, fs: float, *, scores: WaveScores | None = None
             given[edge] = np.minimum(at, len(wave) - 1)
         parts.append(given[(given["onset"] >= start) & (given["onset"] < stop)])
     found = pd.concat(parts, ignore_index=True)
-    lacking = np.r_[0, np.cumsum(np.isnan(wave))]
-    known = lacking[found["offset"] + 1] == lacking[found["onset"]]
+    # A wave that ends where the signal does may go on: the samples beside it have to be there, too.
+    lacking = np.cumsum(np.r_[0, True, np.isnan(wave), True])
+    known = lacking[found["offset"] + 3] == lacking[found["onset"]]
     twice = found.groupby("wave")["offset"].shift(fill_value=-1) >= found["onset"]  # by two blocks
     return found[known & ~twice].reset_index(drop=True)
 
@@ -93,7 +94,7 @@ def _in_pieces(wave: NDArray[np.float32], scores: WaveScores) -> NDArray[np.floa
     n = -(-len(wave) // step)
     padded = np.pad(wave, (MARGIN, n * step - len(wave) + MARGIN))
     pieces = np.lib.stride_tricks.sliding_window_view(padded, PIECE)[::step]
-    given = [scores(np.ascontiguousarray(pieces[at : at + 4])) for at in range(0, n, 4)]
+    given = [scores(pieces[at : at + 4].copy()) for at in range(0, n, 4)]
     inner = np.concatenate(given)[:, :, MARGIN:-MARGIN]
     return inner.transpose(1, 0, 2).reshape(len(WAVE_CLASSES), -1)[:, : len(wave)]
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 from ecgnb.errors import ModelError
 from ecgnb.models.layers import conv, conv_block
 
-CHANNELS = (12, 16, 24, 32, 36)  # at each level, from fine to coarse
+CHANNELS = (12, 16, 24, 32, 32)  # at each level, from fine to coarse
 
 CLASSES = ("none", "P", "QRS", "T")
 
@@ -44,7 +44,7 @@ class WaveUNet(nn.Module):
         Where a number is out of range.
     """
 
-    def __init__(self, n_classes: int = 4, width: float = 1.0, context: int = 3, dropout: float = 0.1) -> None:
+    def __init__(self, n_classes: int = 4, width: float = 1.0, context: int = 5, dropout: float = 0.2) -> None:
         super().__init__()
         if n_classes < 2 or not 0 < width <= 8 or not 0 <= context <= 8 or not 0 <= dropout < 1:
             raise ModelError(
@@ -81,7 +81,7 @@ class WaveUNet(nn.Module):
                 f"signals of shape {tuple(signal.shape)}; expected (batch, n_samples) or (batch, 1, n_samples)"
             )
         n_samples = signal.shape[-1]
-        image = signal.reshape(len(signal), 1, 1, n_samples)
+        image = signal.reshape(-1, 1, 1, n_samples)
         image = functional.pad(image, (0, -n_samples % self.step))
         scores = functional.interpolate(self.head(self.features(image)), scale_factor=(1, 2), mode="bilinear")
         return scores[:, :, 0, :n_samples]

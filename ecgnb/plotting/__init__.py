@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ecgnb.plotting.strips import plot_classified, plot_slope_stages, plot_strip
     from ecgnb.plotting.style import ALARM_COLOUR, CLASS_COLOURS, TRAIN_COLOUR, VAL_COLOUR, use_style
     from ecgnb.plotting.training import plot_history, plot_reconstructions
+    from ecgnb.plotting.waves import plot_waves
 
 _FIGURES = {
     "beats": (
@@ -114,6 +115,7 @@ _FIGURES = {
         "plot_history",
         "plot_reconstructions",
     ),
+    "waves": ("plot_waves",),
 }
 
 __all__ = [
@@ -162,6 +164,7 @@ __all__ = [
     "plot_strip",
     "plot_tachogram",
     "plot_wave_shares",
+    "plot_waves",
     "plot_with_and_without",
     "save_paper",
     "use_style",

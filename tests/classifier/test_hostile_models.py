@@ -171,7 +171,9 @@ ODD = [
 @pytest.mark.parametrize("name", models.names())
 def test_one_odd_option(name, tmp_path):
     """Options that ask for much, or for nothing: refused before anything is made."""
-    good = {} if name == "wave_unet" else {"n_samples": 140} | ({"samples_per_step": 7} if name.startswith("lstm") else {})
+    good = (
+        {} if name == "wave_unet" else {"n_samples": 140} | ({"samples_per_step": 7} if name.startswith("lstm") else {})
+    )
     network = models.create(name, **good)
     weights = network.state_dict() if models.count_parameters(network) < 200_000 else {}  # a large file takes long
     begun = time.process_time()

@@ -23,10 +23,10 @@ def test_what_follows_far_away_changes_nothing(network):
     """So a long recording may be read in pieces: see `classifier.waves.MARGIN`."""
     from ecgnb.classifier.waves import MARGIN
 
-    signal = torch.randn(1, 64 * 70)
+    signal = torch.randn(1, 64 * 110)
     whole = network(signal)
-    part = network(signal[:, 640 : 640 + 64 * 40])
-    inner = slice(640 + MARGIN, 640 + 64 * 40 - MARGIN)
+    part = network(signal[:, 640 : 640 + 64 * 70])
+    inner = slice(640 + MARGIN, 640 + 64 * 70 - MARGIN)
     torch.testing.assert_close(part[..., MARGIN:-MARGIN], whole[..., inner], atol=1e-5, rtol=1e-4)
 
 
