@@ -212,12 +212,36 @@ def _short(value: object) -> str:
 
 
 @app.command("fetch")
-def fetch_data(dataset: Annotated[str, typer.Argument(help="Its name, as `ecgnb data` lists it.")]) -> None:
+def fetch_data(
+    dataset: Annotated[str, typer.Argument(help="Its name, as `ecgnb data` lists it, or ptbxl-full.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask about very much data.")] = False,
+) -> None:
     """Fetch a data set and verify every file of it."""
     from ecgnb.datasets.store.fetch import DATASETS, fetch  # the package of data sets takes a second to import
+    from ecgnb.datasets.store.whole import NAME
 
+    if dataset == NAME:
+        return _fetch_whole(yes)
     folder = fetch(dataset, progress=True)
     typer.echo(f"{dataset}: {len(DATASETS[dataset].sha256)} files, verified, in {folder}")
+    _say_licence(dataset)
+
+
+def _fetch_whole(yes: bool) -> None:
+    """Fetch the whole of PTB-XL, which nobody wants unasked."""
+    from ecgnb.datasets.store import whole
+
+    size = f"{whole.N_RECORDS:,} records, {whole.N_BYTES / 1e9:.1f} GB"
+    if not (yes or _confirmed(f"{whole.NAME} has {size}, some hours of downloading. Go on?")):
+        raise UsageError(f"{whole.NAME} has {size}, and was not fetched; confirm it with --yes")
+    folder = whole.fetch_whole_ptbxl(progress=True)
+    typer.echo(f"{whole.NAME}: {whole.N_RECORDS:,} records, verified by the publisher's list of hashes, in {folder}")
+    _say_licence("ptbxl")
+
+
+def _say_licence(dataset: str) -> None:
+    from ecgnb.datasets.store.fetch import DATASETS
+
     typer.echo(f"licence: {DATASETS[dataset].licence}; cite: {DATASETS[dataset].citation}")
 
 

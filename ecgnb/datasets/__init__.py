@@ -4,10 +4,12 @@ from ecgnb.datasets.beats import Beats, concatenate
 from ecgnb.datasets.database import Database
 from ecgnb.datasets.ecg5000 import load_ecg5000, read_arff
 from ecgnb.datasets.heartbeat_csv import load_heartbeat_csv, load_heartbeat_csvs, read_beats
+from ecgnb.datasets.label_folds import multilabel_patient_folds
 from ecgnb.datasets.ludb import LUDB, load_diagnoses, load_ludb, marked_span, split_ludb
 from ecgnb.datasets.mitbih import DS1, DS2, MITDB, PACED, RECORDS, divide_records, load_mitdb, load_records, patient_of
 from ecgnb.datasets.nstdb import NOISES, NSTDB, add_noise, load_noise
 from ecgnb.datasets.own.recording import Recording, read_recording
+from ecgnb.datasets.ptbxl import SUPERCLASSES, TwelveLeadRecords, load_ptbxl, recommended_split
 from ecgnb.datasets.reference import reference_beat, reference_beats
 from ecgnb.datasets.splits import (
     Split,
@@ -45,6 +47,7 @@ __all__ = [
     "PACED",
     "RECORDS",
     "RR_FEATURES",
+    "SUPERCLASSES",
     "SVDB",
     "WAVE_CLASSES",
     "WAVE_FS",
@@ -53,6 +56,7 @@ __all__ = [
     "Record",
     "Recording",
     "Split",
+    "TwelveLeadRecords",
     "add_noise",
     "beatwise_split",
     "concatenate",
@@ -72,11 +76,13 @@ __all__ = [
     "load_ludb",
     "load_mitdb",
     "load_noise",
+    "load_ptbxl",
     "load_records",
     "load_svdb",
     "log_rr",
     "marked_span",
     "mixed_patients_split",
+    "multilabel_patient_folds",
     "one_class_split",
     "overlaps",
     "patient_folds",
@@ -88,6 +94,7 @@ __all__ = [
     "read_beats",
     "read_record",
     "read_recording",
+    "recommended_split",
     "reference_beat",
     "reference_beats",
     "relative_rr",

@@ -347,7 +347,7 @@ def test_a_damaged_gzip_is_no_full_disk(small, publisher, data_dir):
         fetch_function("small")
 
 
-@pytest.mark.parametrize("name", ["ecg5000", "mitdb", "svdb", "nstdb", "ludb"])
+@pytest.mark.parametrize("name", ["ecg5000", "mitdb", "svdb", "nstdb", "ludb", "ptbxl"])
 def test_a_whole_copy_stays_below_its_bound(name, real_data):
     folder = real_data(name)
     size = sum((folder / file).stat().st_size for file in DATASETS[name].sha256)
@@ -420,12 +420,14 @@ def test_two_processes_fetch_at_once(small, publisher, data_dir):
 
 
 def test_unknown_data_set():
-    with pytest.raises(UsageError, match="unknown data set 'ptb'; the course uses: ecg5000, mitdb, svdb, nstdb, ludb"):
+    with pytest.raises(
+        UsageError, match="unknown data set 'ptb'; the course uses: ecg5000, mitdb, svdb, nstdb, ludb, ptbxl"
+    ):
         fetch_function("ptb")
 
 
 @pytest.mark.parametrize(
-    ("name", "n_files"), [("ecg5000", 2), ("mitdb", 146), ("svdb", 235), ("nstdb", 6), ("ludb", 2802)]
+    ("name", "n_files"), [("ecg5000", 2), ("mitdb", 146), ("svdb", 235), ("nstdb", 6), ("ludb", 2802), ("ptbxl", 978)]
 )
 def test_registries(name, n_files):
     registry = DATASETS[name].known

@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
@@ -17,11 +17,15 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock, Timeout
 
 from ecgnb.datasets.store.download import download, hide_secrets
+from ecgnb.datasets.store.excerpt import Excerpt, excerpt_blocks
 from ecgnb.datasets.store.unpack import KnownFile, file_blocks, is_whole, place, unpack
 from ecgnb.errors import DataError, UsageError
 from ecgnb.paths import data_dir
 
 LOCK_SECONDS = 600  # how long to wait for another process that fetches the same data set
+
+# The first 500 records of PTB-XL, without those that version 1.0.3 withdrew.
+PTBXL_IDS = frozenset(range(1, 501)) - {137, 139, 140, 141, 142, 143, 145, 456, 458, 459, 461, 462}
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Dataset:
     unpacked : int
         Bytes that an archive of it may unpack to, some more than it does: one that holds more is refused unread.
     licence, citation : str
+    excerpts : mapping of str to Excerpt
+        Files of which the publisher has a longer form, by path: of that, some rows are taken and verified.
     """
 
     name: str
@@ -47,6 +53,7 @@ class Dataset:
     unpacked: int
     licence: str
     citation: str
+    excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
 
     @cached_property
     def known(self) -> Mapping[str, KnownFile]:
@@ -116,6 +123,16 @@ DATASETS = {
             licence="ODC-By 1.0",
             citation="Kalyakulina et al. 2020, doi:10.1109/ACCESS.2020.3029211; data doi:10.13026/eegm-h675",
         ),
+        Dataset(
+            name="ptbxl",
+            title="PTB-XL, 488 of its 21,799 records",
+            archive="ptbxl-1.0.3-subset488.tar.xz",
+            url="https://physionet.org/files/ptb-xl/1.0.3/",
+            unpacked=80_000_000,
+            licence="CC BY 4.0",
+            citation="Wagner et al. 2020, doi:10.1038/s41597-020-0495-6; data doi:10.13026/kfzx-aw45",
+            excerpts={"ptbxl_database.csv": Excerpt(20_000_000, PTBXL_IDS)},
+        ),
     )
 }
 
@@ -165,7 +182,7 @@ def fetch(name: str, *, progress: bool = False) -> Path:
     if not unverified(dataset, folder):  # needs no lock, and works in a read-only folder
         _clean_if_idle(dataset, folder)
         return folder
-    with _plain_os_errors(dataset, folder):
+    with plain_os_errors(name, folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
@@ -265,23 +282,41 @@ def _few(names: Mapping[str, str]) -> str:
 def _download_each(base: str, dataset: Dataset, folder: Path, progress: bool) -> None:
     """Download the files that are not there yet from a publisher that has one URL a file."""
     for name in unverified(dataset, folder):
-        file = dataset.known[name]
+        file, excerpt = dataset.known[name], dataset.excerpts.get(name)
 
-        def use(part: Path, name: str = name, file: KnownFile = file) -> None:
-            place(file_blocks(part), folder / name, file, origin=hide_secrets(base + name))
+        def use(part: Path, name: str = name, file: KnownFile = file, excerpt: Excerpt | None = excerpt) -> None:
+            blocks = excerpt_blocks(part, excerpt) if excerpt else file_blocks(part)
+            place(blocks, folder / name, file, origin=hide_secrets(base + name))
 
-        _download(base + name, folder, file.n_bytes, use, progress)
+        download_and_use(base + name, folder, excerpt.most if excerpt else file.n_bytes, use, progress)
 
 
 def _download_archive(url: str, dataset: Dataset, folder: Path, progress: bool) -> None:
     def use(part: Path) -> None:
         unpack(part, folder, dataset.known, dataset.unpacked, origin=hide_secrets(url))
 
-    _download(url, folder, dataset.packed, use, progress)
+    download_and_use(url, folder, dataset.packed, use, progress)
 
 
-def _download(url: str, folder: Path, most: int, use: Callable[[Path], None], progress: bool) -> None:
-    """Download a URL and use the file; where the end of another version was added to an old beginning, begin anew."""
+def download_and_use(url: str, folder: Path, most: int, use: Callable[[Path], None], progress: bool) -> None:
+    """Download a URL and use the file; where the end of another version was added to an old beginning, begin anew.
+
+    Parameters
+    ----------
+    url : str
+    folder : path
+        Where the file lies until it was used.
+    most : int
+        Bytes that it may have.
+    use : callable
+        Of the file's path; raises `DataError` where it is of no use.
+    progress : bool
+
+    Raises
+    ------
+    DataError
+        As `download` and `use` do.
+    """
     mark = hashlib.sha256(hide_secrets(url).encode()).hexdigest()[:8]  # what one server began, no other may complete
     part = folder / f"{PurePosixPath(url).name}.{mark}.part"
     for resumed in (part.exists(), False):
@@ -296,7 +331,7 @@ def _download(url: str, folder: Path, most: int, use: Callable[[Path], None], pr
 
 
 @contextmanager
-def _plain_os_errors(dataset: Dataset, folder: Path) -> Iterator[None]:
+def plain_os_errors(name: str, folder: Path) -> Iterator[None]:
     """Say what a full disk or a read-only folder means for the reader."""
     try:
         yield
@@ -306,4 +341,4 @@ def _plain_os_errors(dataset: Dataset, folder: Path) -> Iterator[None]:
             advice = "free some space, or set ECGNB_DATA_DIR to a folder on another disk"
         else:
             advice = "set ECGNB_DATA_DIR to a folder you can write to"
-        raise DataError(f"{dataset.name}: cannot write to {folder}: {reason}; {advice}") from fault
+        raise DataError(f"{name}: cannot write to {folder}: {reason}; {advice}") from fault

@@ -225,7 +225,7 @@ def place(blocks: Iterable[bytes], target: Path, known: KnownFile, origin: str) 
     DataError
         Where size or hash differ; no more is written than the file has.
     """
-    target.parent.mkdir(exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as temporary:
         new = Path(temporary.name)
         try:
