@@ -365,10 +365,10 @@ def _check_targets(file: Path, model: str, **targets: Path | None) -> None:
 
 def _read(file: Path, fs: float | None, lead: str | None) -> Recording:
     """Read a recording, and say what was read."""
-    from ecgnb.datasets.own.recording import read_recording
+    from ecgnb.datasets.own.recording import read_one_lead
     from ecgnb.detection.gate import looks_like_ecg
 
-    recording = read_recording(file, fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
+    recording = read_one_lead(file, fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
     typer.echo(f"read: {recording.read}")
     for note in recording.notes:
         typer.echo(f"note: {note}", err=True)

@@ -23,7 +23,7 @@ from ecgnb.datasets import synthetic
 from ecgnb.datasets.heartbeat_csv import BeatTable, read_beats
 from ecgnb.datasets.mitbih import DS2
 from ecgnb.datasets.own.leads import lead_names
-from ecgnb.datasets.own.recording import Recording, read_recording
+from ecgnb.datasets.own.recording import Recording, read_one_lead, read_recording
 from ecgnb.datasets.wfdb import AAMI, CLASS_NAMES, read_record
 from ecgnb.datasets.windows import cut_beats
 from ecgnb.detection.gate import looks_like_ecg
@@ -142,7 +142,7 @@ def uploaded_recording(uploads: Sequence[Upload], fs: float | None, lead: str | 
         raise DataError(f"{_name(uploads[0])} holds marks and no signal; expected the .hea and the .dat beside it, too")
     if len(files) == 1:
         with stored(files) as paths:
-            return read_recording(paths[0], fs=fs, lead=lead, looks_like_ecg=looks_like_ecg), None
+            return read_one_lead(paths[0], fs=fs, lead=lead, looks_like_ecg=looks_like_ecg), None
     files.sort(key=lambda file: ending(file) != "hea")
     if [ending(file) for file in files] not in (["hea", "dat"], ["hea", "mat"]) or len(marks) > 1:
         raise DataError(
@@ -150,7 +150,7 @@ def uploaded_recording(uploads: Sequence[Upload], fs: float | None, lead: str | 
             "or a .zip"
         )
     with stored([*files, *marks], wfdb_name(*files, *marks)) as paths:
-        recording = read_recording(paths[0], fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
+        recording = read_one_lead(paths[0], fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
         return with_marks(recording, paths[2], _name(marks[0])) if marks else (recording, None)
 
 

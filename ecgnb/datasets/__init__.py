@@ -8,7 +8,7 @@ from ecgnb.datasets.label_folds import multilabel_patient_folds
 from ecgnb.datasets.ludb import LUDB, load_diagnoses, load_ludb, marked_span, split_ludb
 from ecgnb.datasets.mitbih import DS1, DS2, MITDB, PACED, RECORDS, divide_records, load_mitdb, load_records, patient_of
 from ecgnb.datasets.nstdb import NOISES, NSTDB, add_noise, load_noise
-from ecgnb.datasets.own.recording import Recording, read_recording
+from ecgnb.datasets.own.recording import Recording, TwelveLeads, read_recording
 from ecgnb.datasets.ptbxl import SUPERCLASSES, TwelveLeadRecords, load_ptbxl, recommended_split
 from ecgnb.datasets.reference import reference_beat, reference_beats
 from ecgnb.datasets.splits import (
@@ -57,6 +57,7 @@ __all__ = [
     "Recording",
     "Split",
     "TwelveLeadRecords",
+    "TwelveLeads",
     "add_noise",
     "beatwise_split",
     "concatenate",

@@ -25,6 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgnb.datasets import synthetic_twelve
+from ecgnb.datasets.own.twelve import TwelveLeads
 from ecgnb.datasets.ptbxl_signals import read_signals
 from ecgnb.datasets.splits import Split
 from ecgnb.datasets.store.fetch import DATASETS, fetch
@@ -98,6 +99,12 @@ class TwelveLeadRecords:
     def patient(self) -> NDArray[np.int64]:
         """Whose record each is, (n,)."""
         return self.table["patient_id"].to_numpy(np.int64)
+
+    def recording(self, row: int) -> TwelveLeads:
+        """Return one record as `read_recording(..., lead="all")` gives a reader's own: to plot, say."""
+        about = self.table.iloc[row]
+        name = f"{'synthetic' if self.source == 'synthetic' else 'PTB-XL'} {about.ecg_id}"
+        return TwelveLeads(name, self.signal[row], float(self.fs), f"{name}, {self.fs} Hz")
 
     def __len__(self) -> int:
         return len(self.table)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,29 @@ def read_edf_file(
     DataError
         Where the file is damaged, or no signal of it is known as an ECG.
     """
+    signals, gaps = _signals(path)
+    with _as_data_error(path):
+        position = _pick(signals, lead, path.name, looks_like_ecg)
+        signal = signals[position]
+        rate, unit, values = float(signal.sampling_frequency), str(signal.physical_dimension), _physical(signal)
+    if fs is not None and abs(fs - rate) > 1e-6 * rate:
+        raise UsageError(f"fs={fs:g}, but {path.name} says {rate:g} Hz; leave fs out for an EDF file")
+    notes = ("it has gaps in time, and was read as if it had none",) if gaps else ()
+    return as_recording(
+        path.stem, values, rate, signal.label, unit, "from its header", notes, path.name,
+        of=f"signal {position + 1} of {len(signals)}",
+    )  # fmt: skip
+
+
+def signals_of_edf(path: Path) -> list[tuple[str, str]]:
+    """Return name and unit of each signal; raises as `read_edf_file` does."""
+    signals, _ = _signals(path)
+    with _as_data_error(path):
+        return [(str(signal.label), str(signal.physical_dimension)) for signal in signals]
+
+
+def _signals(path: Path) -> tuple[list[Any], bool]:
+    """Return a file's signals, and whether it has gaps in time."""
     try:
         import edfio
     except ImportError:
@@ -59,27 +84,22 @@ def read_edf_file(
         raise DataError(
             f"{path.name} promises {plain_text(n_signals.decode('latin-1'))} signals; expected 1 to {MOST_SIGNALS}"
         )
+    with _as_data_error(path):
+        reader = edfio.read_bdf if start[0] == 255 else edfio.read_edf
+        return list(reader(path).signals), start[192:197] in (b"EDF+D", b"BDF+D")
+
+
+@contextmanager
+def _as_data_error(path: Path) -> Iterator[None]:
+    """Turn whatever edfio trips over in a damaged file into one line."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            reader = edfio.read_bdf if start[0] == 255 else edfio.read_edf
-            file = reader(path)
-            signals: list[Any] = list(file.signals)
-            position = _pick(signals, lead, path.name, looks_like_ecg)
-            signal = signals[position]
-            rate, unit, values = float(signal.sampling_frequency), str(signal.physical_dimension), _physical(signal)
-            gaps = start[192:197] in (b"EDF+D", b"BDF+D")
+            yield
     except (DataError, UsageError):
         raise
-    except Exception as fault:  # edfio raises whatever a damaged file happens to trip
+    except Exception as fault:
         raise DataError(f"{path.name} cannot be read as EDF: {plain_text(' '.join(str(fault).split()))}") from None
-    if fs is not None and abs(fs - rate) > 1e-6 * rate:
-        raise UsageError(f"fs={fs:g}, but {path.name} says {rate:g} Hz; leave fs out for an EDF file")
-    notes = ("it has gaps in time, and was read as if it had none",) if gaps else ()
-    return as_recording(
-        path.stem, values, rate, signal.label, unit, "from its header", notes, path.name,
-        of=f"signal {position + 1} of {len(signals)}",
-    )  # fmt: skip
 
 
 def _physical(signal: Any) -> NDArray[np.float32]:

@@ -1,30 +1,42 @@
-"""One lead of anybody's recording, read from what people have."""
+"""One lead of anybody's recording, or twelve, read from what people have."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Literal, overload
 
 from ecgnb.datasets.own.columns import LooksLikeEcg
-from ecgnb.datasets.own.edf import is_edf, read_edf_file
-from ecgnb.datasets.own.foreign import refuse_foreign
-from ecgnb.datasets.own.limits import check_size
-from ecgnb.datasets.own.numpy_file import read_npy_file
+from ecgnb.datasets.own.opened import opened
 from ecgnb.datasets.own.recorded import Recording
-from ecgnb.datasets.own.signal_table import read_signal_table
-from ecgnb.datasets.own.wfdb_record import read_wfdb_record, record_base
-from ecgnb.datasets.own.zip_file import unpacked
-from ecgnb.errors import DataError, plain_text
+from ecgnb.datasets.own.twelve import TwelveLeads, read_twelve_leads
+from ecgnb.errors import UsageError
 
-__all__ = ["Recording", "read_recording"]
+__all__ = ["Recording", "TwelveLeads", "read_one_lead", "read_recording"]
 
-FIRST_BYTES = 4096
+ALL = "all"  # in place of a lead: the twelve of a standard ECG
+
+
+@overload
+def read_recording(  # type: ignore[overload-overlap]
+    path: str | Path, *, fs: float | None = None, lead: Literal["all"], unit: str | None = None
+) -> TwelveLeads: ...
+
+
+@overload
+def read_recording(
+    path: str | Path, *, fs: float | None = None, lead: str | None = None, looks_like_ecg: LooksLikeEcg | None = None
+) -> Recording: ...
 
 
 def read_recording(
-    path: str | Path, *, fs: float | None = None, lead: str | None = None, looks_like_ecg: LooksLikeEcg | None = None
-) -> Recording:
-    """Read one lead of a recording.
+    path: str | Path,
+    *,
+    fs: float | None = None,
+    lead: str | None = None,
+    unit: str | None = None,
+    looks_like_ecg: LooksLikeEcg | None = None,
+) -> Recording | TwelveLeads:
+    """Read one lead of a recording, or the twelve of a standard ECG.
 
     Parameters
     ----------
@@ -39,40 +51,47 @@ def read_recording(
     lead : str, optional
         Name of a lead or of a column, or its number from 1 on. Where it is not given: the one that is named as an ECG,
         one in which R usually stands upright before others; else the only one that could be an ECG by what it does.
-
+        With "all" the twelve leads of a standard ECG are read, by whatever names and in whatever order they are there.
+    unit : str, optional
+        With ``lead="all"``: "mV", "uV" or "V", where the file does not say.
     looks_like_ecg : callable, optional
         Such as `detection.looks_like_ecg`: asked of a signal and its rate where neither names nor what columns do can
         tell which is the ECG.
 
+    Returns
+    -------
+    Recording, or TwelveLeads
+        The latter with ``lead="all"``; what is doubtful is in its `notes`.
+
     Raises
     ------
+    UsageError
+        For a unit with one lead, or a rate or unit that the file contradicts.
     DataError
         Where the file is absent, too large, empty, damaged, of another kind, or holds no such lead; where several
         columns could be the ECG, or none; a line of text is named.
     """
-    path = Path(path)
-    if path.is_dir():
-        check_size(path)
-    base = record_base(path)
-    if base is not None:
-        return read_wfdb_record(base, fs, lead, looks_like_ecg)
-    check_size(path)
-    with path.open("rb") as stream:
-        content = stream.read(FIRST_BYTES)
-    if content.startswith(b"PK\x03\x04"):
-        with unpacked(path) as inside:
-            found = read_recording(inside, fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
-        return replace(found, read=f"{plain_text(path.name)}: {found.read}")
-    if path.suffix.lower() == ".npy" or content.startswith(b"\x93NUMPY"):
-        return read_npy_file(path, fs, lead, looks_like_ecg)
-    if is_edf(content):
-        return read_edf_file(path, fs, lead, looks_like_ecg)
-    refuse_foreign(path, content)
-    if path.suffix.lower() == ".dat" and _is_binary(content):
-        raise DataError(f"{path.stem}.hea is missing; a WFDB record needs {path.stem}.hea and {path.stem}.dat")
-    return read_signal_table(path, fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
+    if lead == ALL:
+        with opened(Path(path)) as file:
+            return read_twelve_leads(file, fs, unit)
+    if unit is not None:
+        raise UsageError(f"unit={unit!r} is for lead='all'; expected none with one lead")
+    return read_one_lead(path, fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
 
 
-def _is_binary(content: bytes) -> bool:
-    text = sum(32 <= byte < 127 or byte in b"\t\r\n" for byte in content)
-    return text < 0.95 * len(content)
+def read_one_lead(
+    path: str | Path, *, fs: float | None = None, lead: str | None = None, looks_like_ecg: LooksLikeEcg | None = None
+) -> Recording:
+    """Read one lead of a recording, as `read_recording` does, which a program that takes one alone calls.
+
+    Raises
+    ------
+    UsageError
+        For ``lead="all"``.
+    DataError
+        As `read_recording`.
+    """
+    if lead == ALL:
+        raise UsageError("lead='all' means twelve leads, and one is read here; expected its name or its number")
+    with opened(Path(path)) as file:
+        return file.read(fs, lead, looks_like_ecg)

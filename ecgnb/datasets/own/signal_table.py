@@ -65,6 +65,15 @@ def read_signal_table(
     )  # fmt: skip
 
 
+def signals_of_table(path: Path) -> list[tuple[str, str]]:
+    """Return name and unit of each column that may hold a signal; raises as `read_signal_table` does."""
+    head = read_head(path)
+    if lines_are_leads(head):
+        return [(name, "") for name in read_lines_as_leads(path, head)[0]]
+    layout = layout_of(first_lines(path, head), path, None)
+    return [(layout.form.names[k], layout.form.units[k] or layout.unit) for k in layout.signals]
+
+
 def _read_lines_as_leads(
     path: Path, head: Head, fs: float | None, lead: str | None, looks_like_ecg: LooksLikeEcg | None
 ) -> Recording:

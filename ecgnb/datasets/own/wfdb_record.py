@@ -96,6 +96,32 @@ def read_wfdb_record(
     DataError
         Where a file is missing or damaged, or the record is of a form that is not read.
     """
+    header_file, text, first = _header(base)
+    with _as_named(base, header_file, text) as own:
+        found = (_read_segments if re.match(r"\S+/\d+\s", first) else _read_signal)(own, text, lead, looks_like_ecg)
+    if fs is not None and found.fs is not None and abs(fs - found.fs) > 1e-6:
+        raise UsageError(f"fs={fs:g}, but {base.name}.hea says {found.fs:g} Hz; leave fs out for a WFDB record")
+    return found
+
+
+def signals_of_record(base: Path) -> list[tuple[str, str]]:
+    """Return name and unit of each signal, of several segments those of the first; raises as `read_wfdb_record`."""
+    header_file, text, first = _header(base)
+    if re.match(r"\S+/\d+\s", first):
+        lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        names = [line[0] for line in lines[1:] if line[0] not in ("~", base.name) and "/" not in line[0]]
+        there = [name for name in names if base.with_name(f"{name}.hea").is_file()]
+        if there:
+            return signals_of_record(base.with_name(there[0]))
+        raise DataError(f"{base.name} has several segments, and no file of them is there")
+    with _as_named(base, header_file, text) as own, _clear_faults(base.name):
+        header = wfdb.rdheader(str(own))
+        units = _units(text, header)
+        return [(name or "", unit or "") for name, unit in zip(header.sig_name or [], units, strict=False)]
+
+
+def _header(base: Path) -> tuple[Path, str, str]:
+    """Return a record's header: the file, its text, and the first line that says something."""
     header_file = _beside(base.with_name(f"{base.name}.hea"))
     if header_file is None:
         raise DataError(f"{base.name}.hea is missing; a WFDB record needs {base.name}.hea and {base.name}.dat")
@@ -107,11 +133,7 @@ def read_wfdb_record(
     text = _header_text(header_file)
     first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
     _check_first_line(first, header_file.name)
-    with _as_named(base, header_file, text) as own:
-        found = (_read_segments if re.match(r"\S+/\d+\s", first) else _read_signal)(own, text, lead, looks_like_ecg)
-    if fs is not None and found.fs is not None and abs(fs - found.fs) > 1e-6:
-        raise UsageError(f"fs={fs:g}, but {base.name}.hea says {found.fs:g} Hz; leave fs out for a WFDB record")
-    return found
+    return header_file, text, first
 
 
 def _check_first_line(first: str, name: str) -> None:
