@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ecgnb.plotting.strips import plot_classified, plot_slope_stages, plot_strip
     from ecgnb.plotting.style import ALARM_COLOUR, CLASS_COLOURS, TRAIN_COLOUR, VAL_COLOUR, use_style
     from ecgnb.plotting.training import plot_history, plot_reconstructions
+    from ecgnb.plotting.twelve_leads import plot_twelve_leads
     from ecgnb.plotting.waves import plot_waves
 
 _FIGURES = {
@@ -116,6 +117,7 @@ _FIGURES = {
         "plot_reconstructions",
     ),
     "waves": ("plot_waves",),
+    "twelve_leads": ("plot_twelve_leads",),
 }
 
 __all__ = [
@@ -163,6 +165,7 @@ __all__ = [
     "plot_steps",
     "plot_strip",
     "plot_tachogram",
+    "plot_twelve_leads",
     "plot_wave_shares",
     "plot_waves",
     "plot_with_and_without",
