@@ -1,12 +1,15 @@
 """Twelve leads out of a file of any form: each found by its name, what is missing derived or asked for."""
 
+import contextlib
 import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
 import wfdb
-from conftest import ecgnb
+from conftest import ecgnb, fuzz
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from ecgnb.datasets import LUDB, load_ptbxl, read_recording
@@ -15,7 +18,7 @@ from ecgnb.datasets.own.lead_names import standard_lead
 from ecgnb.datasets.ptbxl_signals import resampled
 from ecgnb.datasets.synthetic_twelve import NORMAL, twelve_leads
 from ecgnb.datasets.twelve_leads import LEADS
-from ecgnb.errors import DataError, UsageError
+from ecgnb.errors import DataError, EcgnbError, UsageError
 
 ECG = np.round(twelve_leads(NORMAL, 72, np.random.default_rng(3)), 3)
 
@@ -233,3 +236,47 @@ def test_the_law_and_the_arms_in_ludb(real_data):
 def test_a_program_of_one_lead_takes_no_twelve(tmp_path):
     refused = ecgnb("classify", record(tmp_path), "--lead", "all")
     assert refused.returncode == 2 and "one is read here; expected its name or its number" in refused.stderr
+
+
+SHORT = ECG[:, :400]
+
+
+@pytest.fixture(scope="module")
+def forms(tmp_path_factory):
+    """The files of a short recording in four forms, by name."""
+    folder = tmp_path_factory.mktemp("forms")
+    edfio = pytest.importorskip("edfio")
+    signals = [edfio.EdfSignal(one[:250], 250, label=f"ECG {name}", physical_dimension="mV", physical_range=(-9, 9))
+               for name, one in zip(LEADS, SHORT, strict=True)]  # fmt: skip
+    edfio.Edf(signals).write(folder / "b.edf")
+    np.save(folder / "c.npy", SHORT.T)
+    record(folder, ecg=SHORT)
+    table(folder / "a.csv", ecg=SHORT)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@fuzz(60)
+@given(damage=st.data())
+def test_any_damaged_file_of_twelve_leads_is_read_or_refused(forms, tmp_path, damage):
+    name = damage.draw(st.sampled_from(sorted(forms)))
+    for other, whole in forms.items():
+        (tmp_path / other).write_bytes(whole)
+    path, content = tmp_path / name, bytearray(forms[name])
+    for _ in range(damage.draw(st.integers(1, 6))):
+        at = damage.draw(st.integers(0, min(len(content), 3000) - 1))
+        content[at : at + damage.draw(st.integers(0, 3))] = damage.draw(st.binary(max_size=4))
+    path.write_bytes(content)
+    with contextlib.suppress(EcgnbError):
+        given = dict(fs=500, unit="mV") if path.suffix == ".npy" else {}
+        found = read_recording(path, lead="all", **given)
+        assert found.signal.shape[0] == 12 and found.signal.dtype == np.float32
+        found.ten_seconds()
+
+
+@pytest.mark.parametrize("fs", [2, 12, 49, 100_000])
+def test_any_rate_is_borne(tmp_path, fs):
+    np.save(tmp_path / "a.npy", ECG.T)
+    found = read_recording(tmp_path / "a.npy", fs=fs, lead="all", unit="mV")
+    assert not found.arms_swapped and found.fs == fs
+    tiny = read_recording(record(tmp_path, ecg=ECG[:, :3]), lead="all")
+    assert tiny.signal.shape == (12, 3)

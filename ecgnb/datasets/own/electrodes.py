@@ -9,7 +9,7 @@ from scipy.signal import find_peaks
 
 from ecgnb.datasets.twelve_leads import LEADS
 
-LEAST_BEATS = 3
+LEAST_BEATS, LEAST_FS = 3, 50.0
 
 LEAST_MV = 0.02  # of a wave that points anywhere
 
@@ -32,7 +32,7 @@ def arms_look_swapped(signal: NDArray[np.floating], fs: float) -> bool:
     fs : float
         Hz.
     """
-    beat = average_beat(signal, fs)
+    beat = average_beat(signal, fs) if fs >= LEAST_FS else None
     if beat is None:
         return False
     i, v6 = beat[LEADS.index("I")], beat[LEADS.index("V6")]

@@ -92,5 +92,6 @@ def as_recording(
     rate = "no sampling rate" if fs is None else f"{fs:g} Hz ({fs_from})"
     length = f"{len(signal):,} samples" if not fs else f"{len(signal) / fs:,.1f} s"
     read = ", ".join(part for part in (plain_text(file), which, rate, unit and f"in {unit}", length) if part)
-    kept = np.ascontiguousarray(signal, dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # what single precision cannot hold is infinite
+        kept = np.ascontiguousarray(signal, dtype=np.float32)
     return Recording(name, kept, fs, lead, unit, read, tuple(notes))

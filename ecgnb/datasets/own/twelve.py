@@ -26,6 +26,8 @@ MOST_ERROR = 0.05  # of Einthoven's law, as a share of the leads' size; rounding
 
 PLAUSIBLE_MV = (0.1, 30.0)  # that the leads of a person reach
 
+ABSURD = 1e12  # of any unit; no sample that somebody recorded
+
 LONGEST = 3600.0  # s
 
 LEAST_FS, MOST_LACKING = 100.0, 0.1
@@ -189,7 +191,9 @@ def _read_parts(
                 f"{file.file}: lead {lead} has {len(found.signal):,} samples at {found.fs:g} Hz, and another "
                 f"{len(first.signal):,} at {first.fs:g}; expected the same of all twelve"
             )
-        signals[lead] = sign * found.signal.astype(np.float64) * _factor(file, lead, found, names[position][1], unit)
+        in_mv = _factor(file, lead, found, names[position][1], unit)
+        known = np.where(np.abs(found.signal) < ABSURD, found.signal, np.nan).astype(np.float64)
+        signals[lead] = sign * in_mv * known
         notes += [note for note in found.notes if note not in notes]
     assert first is not None and first.fs
     return _Parts(signals, first, notes)
