@@ -9,6 +9,7 @@ from ecgnb.classifier.recipe import Inputs, Recipe
 from ecgnb.classifier.recording import classify_beats, classify_recording
 from ecgnb.classifier.result import MIN_CONFIDENCE, UNSURE, ClassifiedRecording, beats_to_csv, relabelled
 from ecgnb.classifier.stream import BeatStream, StreamedBeat, stream_recording
+from ecgnb.classifier.waves import find_waves, waves_of_beats, with_waves
 
 if TYPE_CHECKING:
     from ecgnb.classifier.network import TorchClassifier
@@ -27,12 +28,15 @@ __all__ = [
     "beats_to_csv",
     "classify_beats",
     "classify_recording",
+    "find_waves",
     "fit_temperature",
     "least_of_patients",
     "least_probabilities",
     "load_classifier",
     "relabelled",
     "stream_recording",
+    "waves_of_beats",
+    "with_waves",
 ]
 
 

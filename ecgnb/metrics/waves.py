@@ -1,9 +1,9 @@
 """How well the waves of an ECG were found: which are the same as marked ones, and how far their edges are apart.
 
 A found wave is a marked one where it is of the same kind, and its onset **and** its offset lie within 150 ms of the
-marked ones. The 150 ms are ANSI/AAMI EC57's, taken for the edges of waves by Moskalenko et al. 2020,
-doi:10.1007/978-3-030-30425-6_29 (arXiv:1902.06428), and others since. They count each edge by itself; here both edges
-have to be right, which is stricter. Each wave belongs to one pair at most.
+marked ones. The 150 ms are ANSI/AAMI EC57's, taken for the edges of waves by Moskalenko et al. 2020, arXiv:2001.04689,
+and others since. They count each edge by itself; here both edges have to be right, which is stricter. Each wave belongs
+to one pair at most.
 
 In LUDB the waves before a lead's first mark and after its last are unmarked. So a found wave that belongs to no pair is
 a false positive where its middle lies between these two marks, and is left out where it does not. A wave that lacks a

@@ -1,7 +1,7 @@
 """The second network of lesson 08: a small U-Net that says of each sample whether it lies in a P, a QRS, a T or none.
 
 Ronneberger et al. 2015, U-Net, doi:10.1007/978-3-319-24574-4_28; for the waves of an ECG Moskalenko et al. 2020, Deep
-Learning for ECG Segmentation, doi:10.1007/978-3-030-30425-6_29.
+Learning for ECG Segmentation, arXiv:2001.04689.
 """
 
 from __future__ import annotations

@@ -201,8 +201,8 @@ The fixed offsets are the training patients' medians around detected R peaks, wi
 a score is the tolerance.
 
 **Limits.** For learning and research, not for diagnosis. One hospital, and its readers' habits of marking. In atrial
-fibrillation or flutter there is no P; it may mark some all the same: {there} of its {false_p} false P waves in the test are
-there. It reads a QT and does not correct it for the rate. U waves, pacemakers' spikes, children and noise were not tested. It marks
-waves in whatever it is given: that signals which are no ECG get none is the doing of the gate in front of it
-(lesson 07).
+fibrillation or flutter there is no P; it may mark some all the same: {there} of its {false_p} false P waves in the
+test are there. It reads a QT and does not correct it for the rate. U waves, pacemakers' spikes, children and noise
+were not tested. It marks waves in whatever it is given: that signals which are no ECG get none is the doing of the
+gate in front of it (lesson 07).
 """
