@@ -13,7 +13,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-WAVE_COLOURS = {"P": "#009E73", "QRS": "#0072B2", "T": "#CC79A7", "between": "#DDDDDD"}
+from ecgnb.plotting.waves import WAVE_COLOURS
+
+SHARE_COLOURS = WAVE_COLOURS | {"between": "#DDDDDD"}
 WAVE_NUMBERS = {1: "P", 2: "QRS", 3: "T"}
 STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444", "#AA0000")
@@ -101,7 +103,7 @@ def plot_wave_shares(table: pd.DataFrame) -> Figure:
     left = np.zeros(len(table))
     for wave in ("QRS", "P", "T", "between"):
         share = np.array([one.value for one in table[wave]])
-        axis.barh(range(len(table)), share, left=left, color=WAVE_COLOURS[wave], label=wave)
+        axis.barh(range(len(table)), share, left=left, color=SHARE_COLOURS[wave], label=wave)
         left += share
     low, high = (np.array([getattr(one, end) for one in table["QRS"]]) for end in ("low", "high"))
     middle = np.array([one.value for one in table["QRS"]])
@@ -133,7 +135,7 @@ def plot_forgetting(table: pd.DataFrame) -> Figure:
                     color=COLOURS[number % len(COLOURS)], linestyle=STYLES[number % len(STYLES)],
                 )  # fmt: skip
         axis.axhline(0, color="grey", linewidth=0.8)
-        axis.set(xlabel="share of the layers that is random", title=network, ylim=(-0.35, 1.05))
+        axis.set(xlabel="share of the layers that is random", title=network)
     axes[0, 0].set_ylabel("likeness to the original map")
     handles = {label: handle for axis in axes[0] for handle, label in zip(*axis.get_legend_handles_labels())}  # noqa: B905
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, fontsize=8)
