@@ -1715,7 +1715,8 @@ ask(
 # <details><summary>A check: <code>share_on_qrs</code></summary>
 #
 # ```python
-# bend = np.abs(x_ludb[:, :-2] - 2 * x_ludb[:, 1:-1] + x_ludb[:, 2:]).numpy()
+# beats = x_ludb.numpy()
+# bend = np.abs(beats[:, :-2] - 2 * beats[:, 1:-1] + beats[:, 2:])
 # bend /= bend.sum(axis=1, keepdims=True)
 # expected = float((bend * (wave_of[:, 1:-1] == 2)).sum(axis=1).mean())
 # assert abs(share_on_qrs - expected) < 0.005, f"got {share_on_qrs:.3f}, expected {expected:.3f}: the share of the second difference on the QRS, mean over the beats"
