@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from ecgnb.plotting.diagrams import plot_heartbeat, plot_labelled_window, plot_network
     from ecgnb.plotting.ecg_paper import plot_ecg_paper, save_paper
     from ecgnb.plotting.explanations import (
+        plot_changes,
         plot_deletion,
         plot_forgetting,
         plot_importance,
         plot_marked_beat,
+        plot_u,
         plot_wave_shares,
     )
     from ecgnb.plotting.patients import plot_minus_reference, plot_promise, plot_steps, plot_with_and_without
@@ -73,10 +75,12 @@ _FIGURES = {
         "save_paper",
     ),
     "explanations": (
+        "plot_changes",
         "plot_deletion",
         "plot_forgetting",
         "plot_importance",
         "plot_marked_beat",
+        "plot_u",
         "plot_wave_shares",
     ),
     "patients": (
@@ -128,6 +132,7 @@ __all__ = [
     "plot_beat_gallery",
     "plot_beats_by_class",
     "plot_by_noise",
+    "plot_changes",
     "plot_classified",
     "plot_confidence",
     "plot_confusion_matrix",
@@ -166,6 +171,7 @@ __all__ = [
     "plot_strip",
     "plot_tachogram",
     "plot_twelve_leads",
+    "plot_u",
     "plot_wave_shares",
     "plot_waves",
     "plot_with_and_without",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ecgnb.plotting.waves import WAVE_COLOURS
 
-SHARE_COLOURS = WAVE_COLOURS | {"between": "#DDDDDD"}
-WAVE_NUMBERS = {1: "P", 2: "QRS", 3: "T"}
+SHARE_COLOURS = WAVE_COLOURS | {"other beats": "#888888", "between": "#DDDDDD"}
+WAVE_NUMBERS = {1: "P", 2: "QRS", 3: "T", 4: "other beats"}
 STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444", "#AA0000")
 
@@ -29,14 +29,16 @@ def plot_marked_beat(signal: NDArray[np.floating], wave: NDArray[np.integer], se
     signal : (n_samples,) float array
         Z-scored.
     wave : (n_samples,) int array
-        1 in a P wave, 2 in a QRS complex, 3 in a T wave, else 0.
+        1 in its P wave, 2 in its QRS complex, 3 in its T wave, 4 in a wave of another beat, else 0.
     seconds : (n_samples,) float array
         Time from the R peak.
     """
     figure, axis = plt.subplots(figsize=(7.2, 3.2))
     shade_waves(axis, wave, seconds)
     axis.plot(seconds, signal, color="black")
-    axis.set(xlabel="time from the R peak (s)", ylabel="amplitude (z-score)", title="A beat and its waves, as marked")
+    axis.set(
+        xlabel="time from the R peak (s)", ylabel="amplitude (z-score)", title="A beat and its waves, as annotated"
+    )
     axis.legend(loc="upper right")
     return figure
 
@@ -48,7 +50,7 @@ def shade_waves(axis: Axes, wave: NDArray[np.integer], seconds: NDArray[np.float
     for begin, end in pairwise(edges):
         if kind := WAVE_NUMBERS.get(int(wave[begin])):
             label = None if kind in named else kind
-            axis.axvspan(seconds[begin], seconds[end - 1], color=WAVE_COLOURS[kind], alpha=0.25, label=label)
+            axis.axvspan(seconds[begin], seconds[end - 1], color=SHARE_COLOURS[kind], alpha=0.25, label=label)
             named.add(kind)
 
 
@@ -97,11 +99,11 @@ def plot_wave_shares(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame of Estimate
-        One row a method, columns "P", "QRS", "T" and "between".
+        One row a method, columns "P", "QRS", "T", "other beats" and "between".
     """
     figure, axis = plt.subplots(figsize=(7.2, 0.36 * len(table) + 1.1))
     left = np.zeros(len(table))
-    for wave in ("QRS", "P", "T", "between"):
+    for wave in ("QRS", "P", "T", "other beats", "between"):
         share = np.array([one.value for one in table[wave]])
         axis.barh(range(len(table)), share, left=left, color=SHARE_COLOURS[wave], label=wave)
         left += share
@@ -111,7 +113,7 @@ def plot_wave_shares(table: pd.DataFrame) -> Figure:
     axis.set(yticks=range(len(table)), yticklabels=list(table.index), xlim=(0, 1), xlabel="share of the map")
     axis.invert_yaxis()
     axis.set_title("Where the maps lie (bars of the QRS: 95 % intervals over patients)", fontsize=10)
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 
@@ -121,7 +123,8 @@ def plot_forgetting(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns `network`, `method`, `forgotten` (share of the layers, from the last on) and `likeness`.
+        Columns `network`, `method`, `forgotten` (share of the layers, from the last on), `likeness`, and its `lowest`
+        and `highest` over random networks.
     """
     networks = list(dict.fromkeys(table["network"]))
     figure, axes = plt.subplots(1, len(networks), figsize=(3.1 * len(networks), 3.6), sharey=True, squeeze=False)
@@ -130,10 +133,11 @@ def plot_forgetting(table: pd.DataFrame) -> Figure:
         for number, method in enumerate(methods):
             mine = table[(table["network"] == network) & (table["method"] == method)]
             if len(mine):
-                axis.plot(
-                    [0, *mine["forgotten"]], [1, *mine["likeness"]], marker="o", markersize=3, label=method,
-                    color=COLOURS[number % len(COLOURS)], linestyle=STYLES[number % len(STYLES)],
-                )  # fmt: skip
+                colour, places = COLOURS[number % len(COLOURS)], mine["forgotten"] + 0.012 * number
+                style = STYLES[number % len(STYLES)]
+                axis.plot([0, *places], [1, *mine["likeness"]], marker="o", markersize=3, label=method, color=colour,
+                          linestyle=style)  # fmt: skip
+                axis.vlines(places, mine["lowest"], mine["highest"], color=colour, linewidth=1)
         axis.axhline(0, color="grey", linewidth=0.8)
         axis.set(xlabel="share of the layers that is random", title=network)
     axes[0, 0].set_ylabel("likeness to the original map")
@@ -165,4 +169,61 @@ def plot_deletion(
         axis.set(title=title, xlabel=f"share of the samples {'gone' if title == 'deletion' else 'there'}", ylim=(0, 1))
     axes[0].set_ylabel("mean probability of V")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    return figure
+
+
+def plot_changes(
+    changes: Mapping[str, tuple[NDArray[np.floating], NDArray[np.integer], int]], fs: float, *, seconds: float = 1.6
+) -> Figure:
+    """Draw a beat as it was, and as it is after each change, the beat before on its place.
+
+    Parameters
+    ----------
+    changes : mapping of name to (signal, R peaks, which of them is the changed beat)
+        Signals in mV, at one rate; the R peaks in samples.
+    fs : float
+    seconds : float
+        To draw after the beat before.
+    """
+    figure, axes = plt.subplots(1, len(changes), figsize=(2.1 * len(changes), 2.6), sharey=True, squeeze=False)
+    for axis, (name, (wave, r, beat)) in zip(axes[0], changes.items(), strict=True):
+        begin = max(0, int(r[beat - 1] - 0.3 * fs))
+        part = wave[begin : int(r[beat - 1] + seconds * fs)]
+        axis.plot((begin - r[beat - 1] + np.arange(len(part))) / fs, part, color="black", linewidth=0.9)
+        axis.axvline((r[beat] - r[beat - 1]) / fs, color="#CC0000", linewidth=0.8, linestyle=":")
+        axis.set(title=name.replace(", ", ",\n", 1), xlabel="time (s)")
+        axis.title.set_fontsize(9)
+    axes[0, 0].set_ylabel("amplitude (mV)")
+    return figure
+
+
+def plot_u(down: Sequence[str], up: Sequence[str], *, title: str) -> Figure:
+    """Draw a U-Net: the way down, and above it the way up, with a bridge at each level.
+
+    Parameters
+    ----------
+    down : sequence of str
+        Shape at the input and at each level, from fine to coarse.
+    up : sequence of str
+        Shape at the output and at each level on the way up, from fine to coarse: one fewer.
+    title : str
+    """
+    figure, axis = plt.subplots(figsize=(8.6, 3.4))
+    box = {"boxstyle": "round,pad=0.45", "facecolor": "#E8F0F7", "edgecolor": "#0072B2"}
+    arrow = {"arrowstyle": "->", "color": "#444444", "shrinkA": 26, "shrinkB": 26}
+    for level, shape in enumerate(down):
+        height = -level * 0.55
+        axis.text(level, height, shape, ha="center", va="center", fontsize=8.5, bbox=box)
+        if level + 1 < len(down):
+            axis.annotate("", (level + 1, height - 0.55), xytext=(level, height), arrowprops=arrow)
+    right = 2 * (len(down) - 1)
+    for level, shape in enumerate(up):
+        place, height = right - level, -level * 0.55
+        axis.text(place, height, shape, ha="center", va="center", fontsize=8.5, bbox=box)
+        axis.annotate("", (place, height), xytext=(place - 1, height - 0.55), arrowprops=arrow)
+        if level:
+            axis.annotate("", (place, height), xytext=(level, height), arrowprops=arrow | {"linestyle": ":"})
+    axis.text(right / 2, -0.32, "bridges: where exactly", ha="center", fontsize=8.5, color="#444444")
+    axis.set(xlim=(-0.7, right + 0.7), ylim=(-0.55 * (len(down) - 1) - 0.4, 0.35), title=title)
+    axis.set_axis_off()
     return figure
