@@ -330,7 +330,9 @@ candidate, _ = find_peaks(slope, distance=round(0.25 * chosen.fs))
 
 # %% [markdown]
 # Which candidates are beats? Those that reach 35 % of what is *usual* around them: the upper quartile, over five seconds,
-# of the highest hill within two seconds. `slope_stages` does all of this; it has to give what we just computed.
+# of the highest hill within two seconds. A giant among them, such as an electrode that moved, is cut down to its
+# surroundings first, or it would hide the beats beside it. `slope_stages` does all of this; it has to give what we just
+# computed.
 
 # %%
 stages = detection.slope_stages(wave, chosen.fs)
@@ -368,8 +370,8 @@ run.show(
 # Since the recording lies before us as a whole, the threshold at each candidate depends on what comes before *and after*.
 # A pacemaker must decide at once; it couldn't do this.
 #
-# Three rules follow: drop T waves, search long gaps again with a lower threshold, and move each peak to the top of its
-# wave.
+# Three rules follow: drop T waves (the sooner a peak comes after a beat, the steeper it must be), search long gaps again
+# with a lower threshold, and move each peak to the top of its wave.
 
 # %%
 show_source(detection.slope_detector)
