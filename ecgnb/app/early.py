@@ -1,4 +1,7 @@
-"""Gives the browser what draws the charts while it still connects: else it begins on it once the page is written."""
+"""What the page's head holds beside Streamlit's own: what draws the charts, early, and what makes the keys work.
+
+A browser begins on the charts while it still connects, and not once the page is written.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,11 @@ def chart_script() -> bytes:
     if len(found) != 1:
         return b""
     return f'<script type="module" crossorigin src="./static/js/{found[0]}"></script>\n  '.encode()
+
+
+def keys_script() -> bytes:
+    """Return the HTML that lets the keys which turn pages work wherever they mean nothing else."""
+    return b"<script>\n" + files("ecgnb.app").joinpath("keys.js").read_bytes() + b"</script>\n  "
 
 
 class Early:

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ecgnb.app.early import Early, chart_script
+from ecgnb.app.early import Early, chart_script, keys_script
 from ecgnb.app.guard import Guard
 from ecgnb.app.limits import MAX_UPLOAD
 from ecgnb.paths import data_dir
@@ -90,7 +90,7 @@ def run(port: int) -> None:
     from streamlit.starlette import App
 
     threading.Thread(target=get_ready, daemon=True).start()
-    around = [Middleware(Guard, port=port), Middleware(Early, script=chart_script())]
+    around = [Middleware(Guard, port=port), Middleware(Early, script=chart_script() + keys_script())]
     app = App(HERE / "page.py", middleware=around)
     with contextlib.suppress(KeyboardInterrupt):  # which comes again once all is closed
         app.run(config=SETTINGS | {"server.port": port, "browser.serverPort": port})

@@ -172,6 +172,49 @@ def test_keys_a_time_the_overview_and_a_second_model(page):
     assert Path(started.value.path()).read_bytes().startswith(b"%PDF")
 
 
+def test_keys_turn_pages_wherever_the_focus_is(page, tmp_path):
+    record = load_records(["208"], data="synthetic")[0]
+    seconds = np.arange(len(record.signal)) / record.fs
+    pd.DataFrame({"time": seconds, "MLII": record.signal[:, 0]}).to_csv(tmp_path / "mine.csv", index=False)
+    radio = page.get_by_role("radio", name="A recording of mine")
+    upload(page, tmp_path / "mine.csv")
+    page.get_by_role("heading", name="mine · lead MLII").wait_for()
+    whole(page)
+    radio.check(force=True)
+    radio.evaluate("radio => radio.focus()")
+    first = page.evaluate("document.querySelector('.js-plotly-plot')._fullData[0].x.length")
+    for key, place in (("ArrowRight", 10), ("ArrowRight", 20), ("ArrowLeft", 10)):
+        page.keyboard.press(key)
+        shows(page, place, place + 10)
+        page.wait_for_timeout(500)
+    assert first and page.evaluate("document.activeElement.type") == "radio"
+    expect(page.get_by_role("radio", name="A recording of mine")).to_be_checked()
+    box = page.get_by_label("Turn the signal upside down")
+    page.get_by_text("Finding the beats").click()
+    page.get_by_text("Turn the signal upside down").click()
+    page.get_by_role("heading", name="upside down").wait_for()
+    assert box.is_checked() and page.evaluate("document.activeElement.type") == "checkbox"
+    page.keyboard.press("ArrowRight")
+    shows(page, 10, 20)
+    page.wait_for_timeout(500)
+    page.keyboard.press("b")
+    shows(page, 0, 10)
+    field = page.get_by_label("Go to (min:s)")
+    field.fill("")
+    field.press("b")
+    field.press("ArrowLeft")
+    assert field.input_value() == "b" and shown(page) == [0, 10], "a text field keeps its keys"
+    page.reload()
+    page.get_by_role("heading", name="record 213").wait_for()
+    whole(page)
+    page.get_by_text("Read an ECG, beat by beat").click()
+    while page.evaluate("document.activeElement.type") != "radio":
+        page.keyboard.press("Tab")
+    page.keyboard.press("n")
+    page.keyboard.press("ArrowRight")
+    expect(radio).to_be_checked()  # who came with Tab chooses with the arrows
+
+
 def test_a_dragged_strip_shows_what_is_beside_it_and_stays_there(page):
     box = page.locator(".js-plotly-plot").first.bounding_box()
     page.keyboard.press("ArrowRight")
