@@ -1,23 +1,31 @@
-"""One minute of a real heart that comes with the app, with the cardiologists' labels.
+"""One minute of a real heart that comes with the app, with the cardiologists' labels and what the network made of it.
 
-`python -m ecgnb.app.minute MITDB_FOLDER` makes the file anew from the MIT-BIH Arrhythmia Database.
+`python -m ecgnb.app.minute MITDB_FOLDER` makes both files anew from the MIT-BIH Arrhythmia Database. The network's
+reading is kept because it is what a visitor sees first: to work it out needs imports that take a second.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from ecgnb.classifier.load import load_classifier
+from ecgnb.classifier.recording import classify_recording
+from ecgnb.classifier.result import ClassifiedRecording
 from ecgnb.datasets.mitbih import DS2
 from ecgnb.datasets.own.recording import Recording
 from ecgnb.datasets.wfdb import CLASS_NAMES, Record, read_record
 
 SECONDS = 60
+
+TABLES = ("beats", "faults", "quality")  # of what the network made of it
 
 GAIN = 200  # steps of the recorder in a millivolt
 
@@ -105,5 +113,32 @@ def read_minute() -> tuple[Recording, Marks]:
     return Recording(f"record {name}", signal, fs, lead, "mV", read), marks
 
 
+def classified_minute() -> ClassifiedRecording:
+    """Let the network that the app begins with read the minute."""
+    recording, _ = read_minute()
+    assert recording.fs is not None
+    classifier = load_classifier(quick=True)
+    return classify_recording(recording.signal, recording.fs, classifier=classifier, min_confidence=0.0)
+
+
+def write_reading(path: Path) -> None:
+    """Write what `classified_minute` returns; a table as its columns, each with its kind of number."""
+    values = dict(vars(classified_minute()))
+    for name in TABLES:
+        values[name] = {column: [str(part.dtype), part.to_list()] for column, part in values[name].items()}
+    path.write_text(json.dumps(values, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def read_reading() -> ClassifiedRecording:
+    """Return what `classified_minute` does, without the network."""
+    values = json.loads(files("ecgnb.app").joinpath("sample", "reading.json").read_text(encoding="utf-8"))
+    for name in TABLES:
+        columns = {column: pd.Series(part, dtype=kind) for column, (kind, part) in values[name].items()}
+        values[name] = pd.DataFrame(columns)
+    return ClassifiedRecording(**values)
+
+
 if __name__ == "__main__":
-    write_minute(Path(sys.argv[1]), Path(__file__).with_name("sample") / "minute.npz")
+    sample = Path(__file__).with_name("sample")
+    write_minute(Path(sys.argv[1]), sample / "minute.npz")
+    write_reading(sample / "reading.json")

@@ -11,10 +11,12 @@ from ecgnb.app.beats import beats_page
 from ecgnb.app.compare import Others, by_another, by_marks
 from ecgnb.app.faults import told_plainly
 from ecgnb.app.fields import choose_classifier, choose_recording, choose_sample, choose_second
-from ecgnb.app.minute import Marks
+from ecgnb.app.minute import Marks, read_reading
 from ecgnb.app.reading import show_recording
-from ecgnb.app.visit import ONE_AT_A_TIME, Shown, hold, pretrained, remembered
+from ecgnb.app.sources import MINUTE
+from ecgnb.app.visit import FIRST_SCREEN, ONE_AT_A_TIME, Shown, hold, pretrained, remembered
 from ecgnb.classifier.base import Classifier
+from ecgnb.classifier.load import DEFAULT
 from ecgnb.classifier.recording import classify_recording
 from ecgnb.classifier.result import ClassifiedRecording, usual_confidence
 from ecgnb.datasets.own.recording import Recording
@@ -29,6 +31,9 @@ CLOSER = """<style>
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { color: inherit; opacity: 0.88 }
 [data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] p { color: inherit }
 </style>"""
+
+# What a visitor sees before they choose anything, as `all_of_it` below: how it reads comes with the app.
+FIRST = ((MINUTE,), (DEFAULT,), next(iter(DETECTORS)), False, False)
 
 KINDS = ("A sample", "A recording of mine", "Beats already cut")
 
@@ -86,10 +91,13 @@ def recording_page(kind: str, classifier: Classifier, model: tuple[Any, ...], le
 
     recording, marks = remembered("recording", key, read_and_hold, "classified", "compared")
     all_of_it = (key, model, detector, flip, force)
-    text = "finding and naming the beats"
-    found: ClassifiedRecording = remembered(
-        "classified", all_of_it, lambda: work_through(recording, classifier, text, detector=detector, **how)
-    )
+
+    def find_and_name() -> ClassifiedRecording:
+        if all_of_it == FIRST:
+            return read_reading()
+        return work_through(recording, classifier, "finding and naming the beats", detector=detector, **how)
+
+    found: ClassifiedRecording = remembered("classified", all_of_it, find_and_name)
     found = found.with_confidence(least)
     others = other_names(recording, found, marks, all_of_it, model, **how)
     drawn = replace(recording, signal=-recording.signal) if flip else recording
@@ -116,3 +124,4 @@ def main() -> None:
 
 
 main()
+FIRST_SCREEN.set()

@@ -19,6 +19,8 @@ from ecgnb.paths import data_dir
 
 HERE = Path(__file__).parent
 
+IDLE = 4  # seconds without a visitor after which the server goes on getting ready
+
 GRACE = 10  # seconds that the server has to end
 
 # Each that bears on who may ask, and what: so no configuration file can open what is shut here.
@@ -78,8 +80,19 @@ def serve(port: int) -> int:
 
 
 def get_ready() -> None:
-    """Import what the page needs while the browser still opens: the first visitor waits a second less."""
-    for name in ("ecgnb.app.reading", "ecgnb.app.fields", "onnxruntime"):
+    """Import what the first screen needs while the browser still opens, and once it is there what the next one needs.
+
+    Where no browser comes, that is done, too: then nobody waits for it.
+    """
+    _import("ecgnb.app.beats", "ecgnb.app.reading", "ecgnb.app.fields", "onnxruntime")
+    from ecgnb.app.visit import FIRST_SCREEN
+
+    FIRST_SCREEN.wait(IDLE)
+    _import("scipy.signal", "scipy.stats", "scipy.ndimage")
+
+
+def _import(*names: str) -> None:
+    for name in names:
         with contextlib.suppress(ImportError):  # the page says what is missing
             importlib.import_module(name)
 

@@ -21,6 +21,8 @@ from ecgnb.errors import DataError
 
 ONE_AT_A_TIME = threading.Lock()  # to read and to hold: thirty at once would pass the bound before any is counted
 
+FIRST_SCREEN = threading.Event()  # has been sent to somebody
+
 _held: weakref.WeakSet[Recording] = weakref.WeakSet()
 
 

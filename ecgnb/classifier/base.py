@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from ecgnb.classifier.certainty import Certainty
 from ecgnb.classifier.recipe import Inputs, Recipe
@@ -53,7 +53,7 @@ class Classifier(Protocol):
 
 def probabilities_of(scores: NDArray[np.float32], certainty: Certainty | None) -> NDArray[np.float32]:
     """Return the probabilities of scores, calibrated where it is known how."""
-    return softmax(scores, axis=1) if certainty is None else certainty.probabilities(scores)
+    return scipy.special.softmax(scores, axis=1) if certainty is None else certainty.probabilities(scores)
 
 
 def batches(inputs: Inputs, reach: tuple[int, int], size: int = BATCH) -> Iterator[tuple[NDArray[np.float32], slice]]:

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
 
 from ecgnb.errors import ModelError, UsageError
 
@@ -51,7 +50,7 @@ class Certainty:
 
     def probabilities(self, scores: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return calibrated probabilities of scores, (n_beats, n_classes)."""
-        return softmax(np.asarray(scores, dtype=np.float32) / np.float32(self.temperature), axis=1)
+        return scipy.special.softmax(np.asarray(scores, dtype=np.float32) / np.float32(self.temperature), axis=1)
 
     def could_be(self, probability: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Return which classes the prediction set of each beat holds, (n_beats, n_classes)."""
@@ -101,9 +100,9 @@ def fit_temperature(scores: NDArray[np.floating], label: NDArray[np.int64]) -> f
     rows = np.arange(len(label))
 
     def loss(log_temperature: float) -> float:
-        return float(-log_softmax(scores / np.exp(log_temperature), axis=1)[rows, label].mean())
+        return float(-scipy.special.log_softmax(scores / np.exp(log_temperature), axis=1)[rows, label].mean())
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+    return float(np.exp(scipy.optimize.minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
 
 def least_probabilities(

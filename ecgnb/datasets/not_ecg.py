@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.signal import butter, sawtooth, sosfiltfilt, square
 
 from ecgnb.errors import UsageError
 
@@ -66,7 +66,7 @@ def _sine(n: int, fs: float, rng: np.random.Generator) -> NDArray[np.float64]:
 
 def _triangle(n: int, fs: float, rng: np.random.Generator) -> NDArray[np.float64]:
     pace, width = np.exp(rng.uniform(np.log(0.3), np.log(5))), rng.uniform(0, 1)
-    return np.asarray(sawtooth(_phase(n, fs, rng, pace, 0.01), width) + 0.02 * rng.standard_normal(n))
+    return np.asarray(scipy.signal.sawtooth(_phase(n, fs, rng, pace, 0.01), width) + 0.02 * rng.standard_normal(n))
 
 
 def _breathing(n: int, fs: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -84,7 +84,8 @@ def _pulse_wave(n: int, fs: float, rng: np.random.Generator) -> NDArray[np.float
 
 def _square(n: int, fs: float, rng: np.random.Generator) -> NDArray[np.float64]:
     pace = np.exp(rng.uniform(np.log(0.3), np.log(5)))
-    return np.asarray(square(_phase(n, fs, rng, pace, 0), rng.uniform(0.2, 0.8)) + 0.01 * rng.standard_normal(n))
+    wave = scipy.signal.square(_phase(n, fs, rng, pace, 0), rng.uniform(0.2, 0.8))
+    return np.asarray(wave + 0.01 * rng.standard_normal(n))
 
 
 def _clock(n: int, fs: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -109,7 +110,7 @@ def _accelerometer(n: int, fs: float, rng: np.random.Generator) -> NDArray[np.fl
 def _muscle(n: int, fs: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return what a muscle gives that tightens now and then: noise above 20 Hz, in bursts."""
     noise = rng.standard_normal(n)
-    high = sosfiltfilt(butter(2, 20, "highpass", fs=fs, output="sos"), noise)
+    high = scipy.signal.sosfiltfilt(scipy.signal.butter(2, 20, "highpass", fs=fs, output="sos"), noise)
     effort = np.interp(np.arange(n) / fs, np.arange(0, n / fs + 2, 1.0), rng.gamma(1.0, 1.0, int(n / fs) + 2))
     return np.asarray(high * (0.1 + effort))
 
@@ -136,7 +137,8 @@ def _speech(n: int, fs: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return noise of a middle band that comes in syllables."""
     syllable = np.maximum(0, np.sin(_phase(n, fs, rng, rng.uniform(2, 5), 0.3))) ** 2
     band = (5, min(60, 0.4 * fs))
-    return np.asarray(syllable * sosfiltfilt(butter(2, band, "bandpass", fs=fs, output="sos"), rng.standard_normal(n)))
+    voice = scipy.signal.butter(2, band, "bandpass", fs=fs, output="sos")
+    return np.asarray(syllable * scipy.signal.sosfiltfilt(voice, rng.standard_normal(n)))
 
 
 def _beat_starts(n: int, fs: float, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy
 import wfdb
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfiltfilt
 
 # (centre in radians, amplitude, width in radians) of each wave, with the R peak at phase 0.
 NORMAL = {
@@ -241,8 +241,8 @@ def write_nstdb(folder: Path, names: Sequence[str], *, seed: int = 0, seconds: i
 
 
 def _band(noise: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    sos = butter(2, (low, high), "bandpass", fs=NOISE_FS, output="sos")
-    return np.asarray(sosfiltfilt(sos, noise, axis=0))
+    sos = scipy.signal.butter(2, (low, high), "bandpass", fs=NOISE_FS, output="sos")
+    return np.asarray(scipy.signal.sosfiltfilt(sos, noise, axis=0))
 
 
 def _recording(

@@ -10,8 +10,8 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from ecgnb.datasets.beats import Beats
 from ecgnb.datasets.timing import rr_features
@@ -121,7 +121,7 @@ def highpassed(wave: NDArray[Any], fs: float, cutoff: float) -> NDArray[np.float
     """
     if not isinstance(cutoff, Real) or not 0 < cutoff < fs / 2:
         raise UsageError(f"highpass={cutoff!r}; expected a frequency between 0 and {fs / 2:g} Hz, or None")
-    return np.asarray(sosfiltfilt(butter(2, cutoff, "highpass", fs=fs, output="sos"), wave))
+    return np.asarray(scipy.signal.sosfiltfilt(scipy.signal.butter(2, cutoff, "highpass", fs=fs, output="sos"), wave))
 
 
 def cut_windows(
@@ -158,7 +158,7 @@ def cut_windows(
     """
     ratio = resampling_ratio(fs, target)
     if ratio != 1:
-        wave = resample_poly(wave, ratio.numerator, ratio.denominator, padtype="line")
+        wave = scipy.signal.resample_poly(wave, ratio.numerator, ratio.denominator, padtype="line")
     wave = wave.astype(np.float32, copy=False)
     start = np.round(r_sample * float(ratio)).astype(np.int64) - before
     end = start + before + after
@@ -189,7 +189,7 @@ def to_r_peaks(wave: NDArray[Any], fs: float, sample: NDArray[np.int64], *, reac
     reach : float
         How far a mark may move, in seconds.
     """
-    smooth = np.abs(sosfiltfilt(butter(2, (3, 20), "bandpass", fs=fs, output="sos"), wave))
+    smooth = np.abs(scipy.signal.sosfiltfilt(scipy.signal.butter(2, (3, 20), "bandpass", fs=fs, output="sos"), wave))
     steps = np.arange(-round(reach * fs), round(reach * fs) + 1)
     around = np.clip(sample[:, None] + steps, 0, len(wave) - 1)
     moved = around[np.arange(len(sample)), smooth[around].argmax(axis=1)]

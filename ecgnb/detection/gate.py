@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
 
 from ecgnb.datasets.windows import fill_gaps
 from ecgnb.detection.indices import INDICES, STRETCH_SECONDS, quality_indices
@@ -55,7 +55,7 @@ class EcgGate:
             As `quality_indices` gives them.
         """
         standard = (indices[list(INDICES)].to_numpy(dtype=np.float64) - self.mean) / self.scale
-        return np.asarray(expit(terms(standard) @ self.weights + self.intercept))
+        return np.asarray(scipy.special.expit(terms(standard) @ self.weights + self.intercept))
 
     @classmethod
     def fit(
@@ -123,9 +123,10 @@ def smoothed(p_ecg: ArrayLike) -> NDArray[np.float64]:
         Of one recording, in order of time.
     """
     with np.errstate(divide="ignore"):
-        odds = np.clip(logit(np.nan_to_num(np.asarray(p_ecg, dtype=np.float64))), -MOST_CERTAIN, MOST_CERTAIN)
+        odds = scipy.special.logit(np.nan_to_num(np.asarray(p_ecg, dtype=np.float64)))
+    odds = np.clip(odds, -MOST_CERTAIN, MOST_CERTAIN)
     padded = np.r_[odds[:1], odds, odds[-1:]]
-    return np.asarray(expit((padded[:-2] + 3 * odds + padded[2:]) / 5))
+    return np.asarray(scipy.special.expit((padded[:-2] + 3 * odds + padded[2:]) / 5))
 
 
 @cache

@@ -14,10 +14,8 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
-from scipy.signal import butter, resample_poly, sosfiltfilt
-from scipy.stats import kurtosis
 
 from ecgnb.datasets.windows import fill_gaps
 
@@ -70,7 +68,7 @@ def quality_indices(
     edges = stretch_edges(len(wave), fs)
     filled, has_value = fill_gaps(np.asarray(wave, dtype=np.float64))
     ratio = Fraction(FS / fs).limit_denominator(1000)
-    slow = resample_poly(filled, ratio.numerator, ratio.denominator, padtype="line")
+    slow = scipy.signal.resample_poly(filled, ratio.numerator, ratio.denominator, padtype="line")
     per = float(ratio)  # of its samples, to one of the signal
     borders = np.minimum(np.round(edges * per).astype(np.int64), len(slow))
     r = np.minimum(np.round(r_sample * per).astype(np.int64), len(slow) - 1)
@@ -97,13 +95,14 @@ def _columns(
         "slope in QRS": _slope_in_qrs(still, r, borders),
         "QRS width": _mean_of_beats(np.log(_width(still, r)), r, borders),
         "T wave": _t_wave(slow, still, r, borders),
-        "kurtosis": _each(still, borders, lambda part: np.log(kurtosis(part, fisher=False))),
+        "kurtosis": _each(still, borders, lambda part: np.log(scipy.stats.kurtosis(part, fisher=False))),
         "rate": _mean_of_beats(np.log(np.diff(r.astype(np.float64), prepend=np.nan) / FS), r, borders),
     } | _powers(slow, borders)
 
 
 def _band(wave: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    return np.asarray(sosfiltfilt(butter(2, (low, high), "bandpass", fs=FS, output="sos"), wave))
+    sos = scipy.signal.butter(2, (low, high), "bandpass", fs=FS, output="sos")
+    return np.asarray(scipy.signal.sosfiltfilt(sos, wave))
 
 
 def _each(
@@ -164,7 +163,7 @@ def _slope_in_qrs(still: NDArray[np.float64], r: NDArray[np.int64], borders: NDA
     power = np.gradient(still) ** 2
     near = np.zeros(len(still), dtype=np.float32)
     near[r] = 1
-    near = maximum_filter1d(near, 2 * round(0.08 * FS) + 1) > 0
+    near = scipy.ndimage.maximum_filter1d(near, 2 * round(0.08 * FS) + 1) > 0
     inside, outside = (np.r_[0, np.cumsum(power * mask)][borders] for mask in (near, ~near))
     n_in = np.r_[0, np.cumsum(near)][borders]
     n_in, n_all = np.diff(n_in), np.diff(borders)

@@ -6,9 +6,8 @@ from collections import deque
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
-from scipy.signal import butter, sosfilt, sosfilt_zi
 
 from ecgnb.datasets.windows import fill_gaps
 from ecgnb.detection.r_peaks import least_share
@@ -84,8 +83,8 @@ class OnlineSlopeDetector:
         self.fs = fs
         self.share, self.share_of_neighbour = share, share_of_neighbour
         self.share_in_gap, self.share_in_silence, self.late = share_in_gap, share_in_silence, late
-        self._filter = butter(2, (3, 20), "bandpass", fs=fs, output="sos")
-        self._at_rest = sosfilt_zi(self._filter)  # its state at a level of 1
+        self._filter = scipy.signal.butter(2, (3, 20), "bandpass", fs=fs, output="sos")
+        self._at_rest = scipy.signal.sosfilt_zi(self._filter)  # its state at a level of 1
         self._filtered, self._slope = Tail(round(4 * fs)), Tail(round(4 * fs))
         self._looked_at = 0  # samples whose tops are known
         self._tops: deque[_Top] = deque()  # of the last seconds
@@ -122,14 +121,14 @@ class OnlineSlopeDetector:
         done = self._slope.end
         low = max(wave.start, done - round(BEFORE * self.fs))
         filtered = self._filtered_both_ways(fill_gaps(wave.between(low, wave.end))[0])
-        power = uniform_filter1d(np.gradient(filtered) ** 2, max(1, round(0.1 * self.fs)))
+        power = scipy.ndimage.uniform_filter1d(np.gradient(filtered) ** 2, max(1, round(0.1 * self.fs)))
         self._filtered.append(filtered[done - low : known - low])
         self._slope.append(np.sqrt(np.maximum(power[done - low : known - low], 0)))
 
     def _filtered_both_ways(self, wave: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what SciPy's sosfiltfilt does, which takes four times as long for so few samples."""
-        forth, _ = sosfilt(self._filter, wave, zi=self._at_rest * wave[0])
-        back, _ = sosfilt(self._filter, forth[::-1], zi=self._at_rest * forth[-1])
+        forth, _ = scipy.signal.sosfilt(self._filter, wave, zi=self._at_rest * wave[0])
+        back, _ = scipy.signal.sosfilt(self._filter, forth[::-1], zi=self._at_rest * forth[-1])
         return np.asarray(back[::-1])
 
     def _new_tops(self, limit: int) -> list[_Top]:
@@ -139,7 +138,7 @@ class OnlineSlopeDetector:
         reach = round(APART * self.fs) - 1
         low = max(self._slope.start, self._looked_at - reach - 1)
         slope = self._slope.between(low, self._slope.end)
-        is_top = (slope == maximum_filter1d(slope, 2 * reach + 1)) & (np.diff(slope, prepend=np.inf) > 0)
+        is_top = (slope == scipy.ndimage.maximum_filter1d(slope, 2 * reach + 1)) & (np.diff(slope, prepend=np.inf) > 0)
         found = np.flatnonzero(is_top[: limit - low])
         found = found[found + low >= self._looked_at]
         self._looked_at = limit
