@@ -16,6 +16,8 @@ PLACES = 700  # along the time: what is nearer together looks like one
 
 MOST_SHADES = 200
 
+MARGIN = {"l": 62, "r": 10, "t": 12, "b": 30}  # pixels; fixed, so that `frame` finds its place
+
 LEAST_SPAN = 50.0  # beats a minute: a steady rhythm looks steady
 
 
@@ -52,7 +54,10 @@ def overview(found: ClassifiedRecording) -> go.Figure:
     figure.update_traces(selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}})
     finished(figure, 150 + 18 * len(lanes))
     split = 0.16 * len(lanes)
-    figure.update_xaxes(range=[0, found.seconds], anchor="y2" if lanes else "y", **time_ticks(0, found.seconds, 8))
+    figure.update_layout(margin=MARGIN | {"l": max(MARGIN["l"], 24 + 8 * max(map(len, lanes), default=0))})
+    figure.update_xaxes(range=[0, found.seconds], anchor="y2" if lanes else "y", automargin=False, fixedrange=True,
+                        **time_ticks(0, found.seconds, 8))  # fmt: skip
+    figure.update_yaxes(automargin=False)
     lowest, highest = float(rate.min(skipna=True)), float(rate.max(skipna=True))
     room = max(5.0, (LEAST_SPAN - (highest - lowest)) / 2)
     if np.isfinite(lowest):
@@ -62,7 +67,7 @@ def overview(found: ClassifiedRecording) -> go.Figure:
         yaxis2={
             "domain": [0, max(split, 0.01)], "range": [len(lanes) - 0.5, -0.5], "tickvals": list(range(len(lanes))),
             "ticktext": [f"<b>{plain_in_figure(label)}</b>" for label in lanes], "fixedrange": True, "showgrid": False,
-            "zeroline": False, "automargin": True,
+            "zeroline": False, "automargin": False,
         },
         yaxis3={"overlaying": "y", "range": [0, 1], "fixedrange": True, "visible": False},
         dragmode=False, hovermode="closest", hoverdistance=-1,
@@ -82,9 +87,19 @@ def _shade(figure: go.Figure, stretches: pd.DataFrame, colour: str) -> None:
     )  # fmt: skip
 
 
-def with_page(figure: go.Figure, start: float, seconds: float) -> go.Figure:
-    """Frame the page that is shown above, on a copy."""
-    framed = go.Figure(figure)
-    framed.add_vrect(x0=start, x1=start + seconds, line={"color": palette().picked, "width": 1.5},
-                     fillcolor="rgba(204,0,0,0.08)")  # fmt: skip
-    return framed
+def frame(figure: go.Figure, start: float, seconds: float) -> str:
+    """Return HTML that, below the overview, frames in it the page that is shown above.
+
+    The figure itself stays as it is: to draw its thousand marks anew at each page takes a browser a quarter of a
+    second.
+    """
+    end = float(figure.layout.xaxis.range[1])
+    left, width = 100 * start / end, 100 * min(seconds, end - start) / end
+    margin = figure.layout.margin
+    height = figure.layout.height - margin.t - margin.b
+    return (
+        f'<div style="position:relative;height:0;margin:0 {margin.r}px 0 {margin.l}px;pointer-events:none">'
+        f'<div style="position:absolute;box-sizing:border-box;left:{left:.4f}%;width:{width:.4f}%;min-width:3px;'
+        f"bottom:{margin.b}px;height:{height}px;border:1.5px solid {palette().picked};"
+        'background:rgba(204,0,0,0.08)"></div></div>'
+    )

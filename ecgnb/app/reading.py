@@ -14,7 +14,7 @@ from ecgnb.app.colours import palette
 from ecgnb.app.compare import agreement
 from ecgnb.app.faults import told_plainly
 from ecgnb.app.meanings import MEANINGS
-from ecgnb.app.overview import overview, with_page
+from ecgnb.app.overview import frame, overview
 from ecgnb.app.plain import plain
 from ecgnb.app.strip import paper_in_words, scale_of, strip
 from ecgnb.app.visit import Shown, kept
@@ -69,7 +69,8 @@ def reader() -> None:
         figure, key="strip", on_select=lambda: places.take_click("strip"), selection_mode="points", theme=None,
         config=SCROLLS,
     )  # fmt: skip
-    paper.html(charts.legend(classes_here(shown)))
+    of = (*shown.key, *(others.who for others in shown.others))
+    paper.html(charts.legend(kept("classes", of, lambda: classes_here(shown))))
     st.caption(
         f"ECG paper: {plain(paper_in_words(recording.unit, scale, seconds))}. Drag it, or turn the wheel to look "
         "closer; click a mark to see what the network thinks of that beat."
@@ -78,10 +79,12 @@ def reader() -> None:
     show_beat(found.beats.iloc[picked], found.classes, [(o.who, str(o.label[picked])) for o in shown.others])
     st.header("The whole recording", anchor=False)
     whole = kept("overview", (*shown.key, palette().paper), lambda: overview(found))
-    st.plotly_chart(
-        with_page(whole, start, seconds), key="overview", on_select=lambda: places.take_click("overview"),
-        selection_mode="points", theme=None, config=NO_BAR,
-    )  # fmt: skip
+    with st.container(gap=None):
+        st.plotly_chart(
+            whole, key="overview", on_select=lambda: places.take_click("overview"), selection_mode="points",
+            theme=None, config=NO_BAR,
+        )  # fmt: skip
+        st.html(frame(whole, start, seconds))
     st.caption("Click it to go there. Yellow: an irregular rhythm, as in atrial fibrillation; grey: no ECG.")
 
 

@@ -83,7 +83,7 @@ def strip(
     figure.add_scatter(x=x, y=y, mode="lines", name="ECG", hoverinfo="skip",
                        line={"color": colours.trace, "width": 1.5})  # fmt: skip
     rows = slice(*np.searchsorted(time, [low, high]))
-    here = beats.iloc[rows]
+    here = beats[["time_s", "r_sample", "label", "likeliest", "confidence"]].iloc[rows]
     near = [Others(o.who, o.row, o.label[rows], o.missed_s, o.missed_label) for o in others]
     _underlay(figure, here, near, colours)
     for label, some in here.groupby("label", sort=False):

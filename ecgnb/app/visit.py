@@ -65,7 +65,7 @@ def remembered(name: str, key: tuple[Any, ...], make: Callable[[], Any], *made_o
     """
     slot = f"last {name}"
     if slot not in st.session_state or st.session_state[slot][0] != key:
-        for old in ("shown", slot, *(f"last {other}" for other in (*made_of_it, "scale", "overview"))):
+        for old in ("shown", slot, *(f"last {other}" for other in (*made_of_it, "scale", "classes", "overview"))):
             st.session_state.pop(old, None)
         st.session_state[slot] = (key, make())
     return st.session_state[slot][1]
