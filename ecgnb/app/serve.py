@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import signal
@@ -82,9 +83,12 @@ def serve(port: int) -> int:
 def get_ready() -> None:
     """Import what the first screen needs while the browser still opens, and once it is there what the next one needs.
 
-    Where no browser comes, that is done, too: then nobody waits for it.
+    Where no browser comes, that is done, too: then nobody waits for it. Streamlit looks for garbage after each click,
+    a tenth of a second among all that was imported, before it sends the rest of the page: so that is left out.
     """
     _import("ecgnb.app.beats", "ecgnb.app.reading", "ecgnb.app.fields", "onnxruntime")
+    gc.freeze()
+    gc.enable()
     from ecgnb.app.visit import FIRST_SCREEN
 
     FIRST_SCREEN.wait(IDLE)
@@ -102,6 +106,7 @@ def run(port: int) -> None:
     from starlette.middleware import Middleware
     from streamlit.starlette import App
 
+    gc.disable()  # until `get_ready` has imported what stays
     threading.Thread(target=get_ready, daemon=True).start()
     around = [Middleware(Guard, port=port), Middleware(Early, script=chart_script() + keys_script())]
     app = App(HERE / "page.py", middleware=around)
