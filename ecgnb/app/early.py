@@ -1,4 +1,4 @@
-"""What the page's head holds beside Streamlit's own: what draws the charts, early, and what makes the keys work.
+"""What the page's head holds beside Streamlit's own: what draws the charts, early, and what `page.js` mends.
 
 A browser begins on the charts while it still connects, and not once the page is written.
 """
@@ -23,9 +23,9 @@ def chart_script() -> bytes:
     return f'<script type="module" crossorigin src="./static/js/{found[0]}"></script>\n  '.encode()
 
 
-def keys_script() -> bytes:
-    """Return the HTML that lets the keys which turn pages work wherever they mean nothing else."""
-    return b"<script>\n" + files("ecgnb.app").joinpath("keys.js").read_bytes() + b"</script>\n  "
+def page_script() -> bytes:
+    """Return the HTML that mends on the page what Streamlit leaves undone: keys, and a fault for screen readers."""
+    return b"<script>\n" + files("ecgnb.app").joinpath("page.js").read_bytes() + b"</script>\n  "
 
 
 class Early:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ def _in_the_page(fault: str) -> str:
     """Name the fields of the page where an error names options of the command line."""
     for option in ("the rate (--fs, fs=)", "fs (--fs)"):
         fault = fault.replace(option, "the rate in its field")
+    fault = re.sub(r"say which with --lead \(lead=\).*", "choose it in the field 'Lead or column' above", fault)
     return fault.replace("--lead (lead=)", "the field 'Lead or column'")
 
 

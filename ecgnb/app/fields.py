@@ -89,7 +89,7 @@ def choose_recording() -> Chosen | None:
 
 def _choose_lead(names: list[str], files: tuple[Any, ...]) -> str:
     """Let the visitor choose one of the leads that a file names, or enter one where nobody knows them."""
-    free = "the first, or MLII where there is one"
+    free = "let the app choose"
     if len(names) < 2:
         return st.text_input("Lead or column", key="lead", placeholder=free).strip()
     if st.session_state.get("leads are of") != files:

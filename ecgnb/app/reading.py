@@ -38,9 +38,11 @@ def show_recording(shown: Shown, *, flip: bool) -> None:
     st.markdown(in_numbers(shown))
     for others in shown.others:
         st.markdown(agreement(found.beats, others, shown.model))
+    for note in recording.notes:
+        st.warning(plain(note))
     if len(found.beats):
         reader()
-    for warning in (*recording.notes, *found.warnings()):
+    for warning in found.warnings():
         st.warning(plain(warning))
     st.caption(plain(recording.read))
     if len(found.beats):

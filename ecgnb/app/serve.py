@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ecgnb.app.early import Early, chart_script, keys_script
+from ecgnb.app.early import Early, chart_script, page_script
 from ecgnb.app.guard import Guard
 from ecgnb.app.limits import MAX_UPLOAD
 from ecgnb.paths import data_dir
@@ -108,7 +108,7 @@ def run(port: int) -> None:
 
     gc.disable()  # until `get_ready` has imported what stays
     threading.Thread(target=get_ready, daemon=True).start()
-    around = [Middleware(Guard, port=port), Middleware(Early, script=chart_script() + keys_script())]
+    around = [Middleware(Guard, port=port), Middleware(Early, script=chart_script() + page_script())]
     app = App(HERE / "page.py", middleware=around)
     with contextlib.suppress(KeyboardInterrupt):  # which comes again once all is closed
         app.run(config=SETTINGS | {"server.port": port, "browser.serverPort": port})

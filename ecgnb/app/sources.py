@@ -160,13 +160,17 @@ def with_marks(recording: Recording, path: Path, name: str) -> tuple[Recording, 
         found = wfdb.rdann(str(path.with_suffix("")), MARKS)
         sample, symbol = np.asarray(found.sample, dtype=np.int64), np.asarray(found.symbol, dtype=np.str_)
     except Exception:  # wfdb raises whatever a damaged file happens to trip
-        return replace(recording, notes=(*recording.notes, f"{name} cannot be read, and is passed over")), None
+        return _noted(recording, f"{name} cannot be read as WFDB annotations and is passed over"), None
     marks_beat = np.isin(symbol, list(AAMI)) & (sample >= 0) & (sample < len(recording.signal))
     sample, first = np.unique(sample[marks_beat], return_index=True)
     if not len(sample):
-        return replace(recording, notes=(*recording.notes, f"{name} marks no beat, and is passed over")), None
+        return _noted(recording, f"{name} marks no beat of this signal and is passed over"), None
     label = np.array(CLASS_NAMES)[[AAMI[one] for one in symbol[marks_beat][first]]]
     return recording, Marks(sample, label, f"the marks in {name}", f".{MARKS}")
+
+
+def _noted(recording: Recording, note: str) -> Recording:
+    return replace(recording, notes=(*recording.notes, note))
 
 
 def wfdb_name(header: Upload, *others: Upload) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ecgnb.app.compare import Others
 from ecgnb.app.limits import MOST_HELD
@@ -80,8 +81,27 @@ def kept(name: str, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
 
 
 def n_held() -> int:
-    """Return the bytes of signal that all visits hold together."""
-    return sum(one.signal.nbytes for one in _held)
+    """Return the bytes of signal, and of the files it came from, that all visits hold together."""
+    return sum(one.signal.nbytes for one in _held) + sum(len(file.data) for file in _uploads())
+
+
+def _uploads() -> list[Any]:
+    """Return the files that Streamlit keeps of all visits."""
+    return [file for files in list(_stored_files().values()) for file in list(files.values())]
+
+
+def drop_uploads() -> None:
+    """Let go of the files of this visit."""
+    context = get_script_run_ctx()
+    if context is not None:
+        _stored_files().pop(context.session_id, None)
+
+
+def _stored_files() -> dict[str, dict[str, Any]]:
+    """Return Streamlit's own store: of each visit its files by their identity; {} where it keeps them elsewhere."""
+    context = get_script_run_ctx()
+    files: dict[str, dict[str, Any]] = getattr(context and context.uploaded_file_mgr, "file_storage", {})
+    return files
 
 
 def hold(recording: Recording) -> Recording:
@@ -90,16 +110,17 @@ def hold(recording: Recording) -> Recording:
     Raises
     ------
     DataError
-        Where all visits together hold too much.
+        Where all visits together hold too much; then the files of this visit are let go, too.
     """
     room = MOST_HELD - recording.signal.nbytes
     if (held := n_held()) > room:
         gc.collect()  # what a visit that ended held may wait for it
         held = n_held()
     if held > room:
+        drop_uploads()
         raise DataError(
-            f"other open pages of this app hold {held / 2**20:,.0f} MB of signal, and this recording would be too "
-            "much; close some of them, wait two minutes, and try again"
+            f"the open pages of this app hold {held / 2**20:,.0f} MB of recordings, and this one would be too much; "
+            "close some of them, wait two minutes, and upload it again"
         )
     _held.add(recording)
     return recording

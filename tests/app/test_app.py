@@ -150,7 +150,7 @@ def test_a_wfdb_pair_and_half_of_one(app, record, tmp_path):
     upload(choose(app, KINDS[1]), "recording_files", *pair)
     assert not app.error and said(app.header[0]) == "rec · lead MLII · 360 Hz"
     leads = app.selectbox(key="lead of file")
-    assert leads.options == ["the first, or MLII where there is one", "1: V1", "2: MLII"]
+    assert leads.options == ["let the app choose", "1: V1", "2: MLII"]
     leads.set_value(1).run()
     assert said(app.header[0]) == "rec · lead V1 · 360 Hz"
     for half in pair:
@@ -182,7 +182,7 @@ def test_a_column_is_chosen_where_several_could_be_the_ecg(app, record):
     columns = [np.arange(len(wave)) / 360, wave, -wave, np.roll(wave, 50)]
     rows = "\n".join(",".join(f"{value:.4f}" for value in row) for row in zip(*columns, strict=True))
     upload(choose(app, KINDS[1]), "recording_files", ("three.csv", f"time,left,right,back\n{rows}".encode()))
-    assert "say which with the field 'Lead or column'" in said(app.error[0])
+    assert "left, right, back; choose it in the field 'Lead or column' above" in said(app.error[0])
     field = app.selectbox(key="lead of file")
     assert field.label == "Lead or column" and field.options[1:] == ["1: left", "2: right", "3: back"]
     field.set_value(2).run()

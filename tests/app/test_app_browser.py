@@ -255,10 +255,12 @@ def test_everybody_can_read_it(server, width, scheme):
         assert paper.upper() == (DARK if scheme == "dark" else LIGHT).paper
 
 
-def test_limits_are_said_as_they_are(page):
+def test_limits_are_said_as_they_are_and_all_can_read_them(page):
     page.get_by_text("A recording of mine").click()
     page.get_by_text("Sampling rate (Hz)").wait_for()
     expect(page.get_by_text("450MB per file").first).to_be_visible()
+    page.wait_for_timeout(500)
+    assert [fault["id"] for fault in Axe().run(page).response["violations"]] == []
 
 
 def test_a_real_record_and_its_picture(page, real_mitdb, tmp_path):

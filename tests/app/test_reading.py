@@ -268,10 +268,31 @@ def test_memory_is_bounded_for_all_visits_together(monkeypatch):
     monkeypatch.setattr(visit, "MOST_HELD", 2_000_000)
     monkeypatch.setattr(visit, "_held", type(visit._held)())
     kept = [visit.hold(Recording("a", np.zeros(200_000, dtype=np.float32), 250)) for _ in range(2)]
-    with pytest.raises(DataError, match="other open pages of this app hold 2 MB of signal"):
+    with pytest.raises(DataError, match="the open pages of this app hold 2 MB of recordings"):
         visit.hold(Recording("b", np.zeros(200_000, dtype=np.float32), 250))
     kept.pop()
     assert visit.hold(Recording("c", np.zeros(200_000, dtype=np.float32), 250)).name == "c"
+
+
+def test_files_that_wait_count_and_a_refused_one_is_let_go(data_dir, monkeypatch):
+    monkeypatch.setattr(visit, "_held", type(visit._held)())
+    monkeypatch.setattr(visit, "MOST_HELD", 300_000)
+    n_held, drop = [], visit.drop_uploads
+
+    def watched():
+        n_held.append(visit.n_held())
+        drop()
+        n_held.append(visit.n_held())
+
+    monkeypatch.setattr(visit, "drop_uploads", watched)
+    app = AppTest.from_file(str(PAGE), default_timeout=60).run()
+    app.radio(key="kind").set_value("A recording of mine").run()
+    stream = BytesIO()
+    np.save(stream, np.tile(minute.read_minute()[0].signal, 2))
+    app.number_input(key="fs").set_value(360.0)
+    app.file_uploader(key="recording_files").set_value([("mine.npy", stream.getvalue(), "")]).run()
+    assert "upload it again" in app.error[0].value
+    assert n_held[0] - n_held[1] == len(stream.getvalue()), "the file is gone from memory"
 
 
 def test_each_visit_has_its_own_file_and_a_bound_for_all(data_dir, monkeypatch):
@@ -290,7 +311,8 @@ def test_each_visit_has_its_own_file_and_a_bound_for_all(data_dir, monkeypatch):
         return app
 
     n_bytes = signal.nbytes
-    monkeypatch.setattr(visit, "MOST_HELD", 3 * n_bytes)
+    # three signals and one file: here each visit has a store of files of its own
+    monkeypatch.setattr(visit, "MOST_HELD", round(4.5 * n_bytes))
     visitors = [visitor(number) for number in range(3)]
     for number, app in enumerate(visitors):
         assert not app.error, [element.value for element in app.error]
@@ -299,7 +321,7 @@ def test_each_visit_has_its_own_file_and_a_bound_for_all(data_dir, monkeypatch):
         shown = " ".join(element.value for kind in ("header", "caption", "markdown") for element in app.get(kind))
         assert not any(f"mine{other}" in shown for other in range(3) if other != number)
     refused = visitor(3)
-    assert "close some of them, wait two minutes, and try again" in refused.error[0].value.replace("\\", "")
+    assert "close some of them, wait two minutes, and upload it again" in refused.error[0].value.replace("\\", "")
     assert not any("mine3" in header.value for header in refused.header)
     assert sum(one.signal.nbytes for one in visit._held) <= 3 * n_bytes
     visitors.pop()

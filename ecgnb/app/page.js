@@ -20,3 +20,8 @@
     true,
   );
 }
+
+// Streamlit gives the place for files a name and says that it is nothing, which a screen reader takes for a fault.
+new MutationObserver(() => {
+  for (const place of document.querySelectorAll("section[role=presentation][aria-label]")) place.removeAttribute("role");
+}).observe(document.documentElement, { childList: true, subtree: true });
