@@ -790,8 +790,8 @@ run.show(
 )
 
 # %% [markdown]
-# <details><summary>Think: gradient x input stays more alike than the gradient. What do both
-# maps have in common, before and after?</summary>
+# <details><summary>Guess first: gradient x input stays more alike than the gradient. What do
+# both of its maps have in common, before and after?</summary>
 #
 # The input. A map that is multiplied by the beat keeps something of the beat's shape, whatever
 # the network says. Integrated gradients are multiplied by the beat, too. But occlusion isn't,

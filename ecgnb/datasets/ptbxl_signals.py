@@ -9,9 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import scipy
 import wfdb
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from ecgnb.datasets.store.cache import cached_array
 from ecgnb.datasets.twelve_leads import LEADS
@@ -98,7 +98,9 @@ def resampled(signal: NDArray[np.floating], fs: float, to: float) -> NDArray[np.
         return np.asarray(signal, np.float32)
     ratio = Fraction(to / fs).limit_denominator(1000)
     whole = np.asarray(signal, np.float64)
-    return resample_poly(whole, ratio.numerator, ratio.denominator, axis=-1, padtype="line").astype(np.float32)
+    return scipy.signal.resample_poly(whole, ratio.numerator, ratio.denominator, axis=-1, padtype="line").astype(
+        np.float32
+    )
 
 
 def read_signal(record: Path) -> NDArray[np.float32]:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from ecgnb.datasets.ludb import LEADS, marked_span
 from ecgnb.datasets.wfdb import Record
@@ -95,7 +95,7 @@ def prepare_lead(wave: NDArray[Any], fs: float) -> NDArray[np.float32]:
     still = highpassed(filled, fs, HIGHPASS)
     ratio = resampling_ratio(fs, WAVE_FS)
     if ratio != 1:
-        still = resample_poly(still, ratio.numerator, ratio.denominator, padtype="line")
+        still = scipy.signal.resample_poly(still, ratio.numerator, ratio.denominator, padtype="line")
     size = round(STRETCH * WAVE_FS)
     whole = still[: len(still) // size * size].reshape(-1, size) if len(still) >= size else still[None]
     height = float(np.median(np.ptp(whole, axis=1)))

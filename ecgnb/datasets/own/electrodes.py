@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
-from scipy.signal import find_peaks
 
 from ecgnb.datasets.twelve_leads import LEADS
 
@@ -53,9 +52,9 @@ def average_beat(signal: NDArray[np.floating], fs: float) -> NDArray[np.float64]
     """
     known = np.nan_to_num(np.asarray(signal, np.float64))
     slope = np.abs(np.diff(known, axis=1, append=known[:, -1:])).sum(axis=0)
-    energy = uniform_filter1d(slope, max(1, round(0.08 * fs)))
+    energy = scipy.ndimage.uniform_filter1d(slope, max(1, round(0.08 * fs)))
     before, after = round(0.3 * fs), round(0.45 * fs)
-    peaks, _ = find_peaks(energy, height=0.4 * np.quantile(energy, 0.99), distance=max(1, round(0.3 * fs)))
+    peaks, _ = scipy.signal.find_peaks(energy, height=0.4 * np.quantile(energy, 0.99), distance=max(1, round(0.3 * fs)))
     peaks = peaks[(peaks >= before) & (peaks < known.shape[1] - after)]
     if len(peaks) < LEAST_BEATS:
         return None
