@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
 
 from ecgnb.classifier.load import OF_WAVES, WEIGHTS
 from ecgnb.classifier.recording import blocks, checked_signal
@@ -135,7 +135,7 @@ def waves_of_scores(scores: NDArray[np.floating[Any]]) -> pd.DataFrame:
     DataFrame
         As `find_waves` gives it, in samples at 250 Hz.
     """
-    probability = softmax(np.asarray(scores, dtype=np.float32), axis=0)
+    probability = scipy.special.softmax(np.asarray(scores, dtype=np.float32), axis=0)
     likeliest = probability.argmax(axis=0)
     parts = []
     for number, kind in enumerate(WAVE_CLASSES[1:], start=1):
