@@ -78,6 +78,7 @@ def recording_page(kind: str, classifier: Classifier, model: tuple[Any, ...], le
         detector = str(st.selectbox("Detector of R peaks", list(DETECTORS), key="detector"))
         flip = st.checkbox("Turn the signal upside down", key="flip")
         force = st.checkbox("Classify what does not look like an ECG, too", key="force")
+    st.sidebar.checkbox("Show P, QRS and T", key="waves")
     chosen = choose_sample() if kind == KINDS[0] else choose_recording()
     if chosen is None:
         return

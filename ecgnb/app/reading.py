@@ -18,6 +18,7 @@ from ecgnb.app.overview import frame, overview
 from ecgnb.app.plain import plain
 from ecgnb.app.strip import paper_in_words, scale_of, strip
 from ecgnb.app.visit import Shown, kept
+from ecgnb.app.waves import in_words, waves_of_page
 from ecgnb.classifier.result import UNSURE, beats_to_csv
 
 KEYS = {"V": "V", "S": "S", "F": "F", UNSURE: "U", places.DIFFERS: "D"}
@@ -63,9 +64,12 @@ def reader() -> None:
     picked = go_elsewhere(shown)
     start, seconds = st.session_state["place"], places.width()
     scale = kept("scale", shown.key, lambda: scale_of(recording.signal, recording.unit))
+    waves = None
+    if st.session_state.get("waves"):
+        waves = waves_of_page(recording.signal, found.fs, found.beats, start - seconds, start + 2 * seconds)
     figure = strip(
         recording.signal, found.fs, found.beats, shown.others, scale=scale, start=start, seconds=seconds,
-        marked=st.session_state.setdefault("marked", picked), unit=recording.unit,
+        marked=st.session_state.setdefault("marked", picked), unit=recording.unit, waves=waves,
     )  # fmt: skip
     paper.plotly_chart(
         figure, key="strip", on_select=lambda: places.take_click("strip"), selection_mode="points", theme=None,
@@ -78,6 +82,8 @@ def reader() -> None:
         "closer; click a mark to see what the network thinks of that beat."
         + (" Underlaid: what is called otherwise." if shown.others else "")
     )
+    if waves is not None:
+        st.caption(in_words(waves, start, start + seconds))
     show_beat(found.beats.iloc[picked], found.classes, [(o.who, str(o.label[picked])) for o in shown.others])
     st.header("The whole recording", anchor=False)
     whole = kept("overview", (*shown.key, palette().paper), lambda: overview(found))

@@ -13,6 +13,7 @@ from ecgnb.app.charts import class_name, finished, mark_texts, marker, thinned, 
 from ecgnb.app.colours import Palette, palette
 from ecgnb.app.compare import Others
 from ecgnb.app.plain import plain_in_figure
+from ecgnb.app.waves import draw_waves
 
 HEIGHT = 400
 
@@ -54,6 +55,7 @@ def strip(
     seconds: float,
     marked: int,
     unit: str,
+    waves: pd.DataFrame | None = None,
 ) -> go.Figure:
     """Draw a page of a recording, and the pages beside it, for the visitor to drag into view.
 
@@ -73,6 +75,8 @@ def strip(
         A beat that stands out until another one is clicked. A click alone draws nothing anew: so a page that was
         dragged stays where it is.
     unit : str
+    waves : DataFrame, optional
+        P, QRS and T, as `waves_of_page` gives them.
     """
     colours = palette()
     time = beats["time_s"].to_numpy()
@@ -89,6 +93,8 @@ def strip(
     for label, some in here.groupby("label", sort=False):
         _marks(figure, str(label), some, signal[some["r_sample"]], marked, colours)
     _letters(figure, here, near, (low, high), colours)
+    if waves is not None:
+        draw_waves(figure, waves)
     _paper(figure, scale, start, seconds, (low, high), unit, 1 + len(others), colours)
     return figure
 

@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ecgnb.app import colours, minute, overview, places, rhythm, serve, sources, strip, visit
+from ecgnb.app import colours, minute, overview, places, rhythm, serve, sources, strip, visit, waves
 from ecgnb.app.charts import clock, thinned
 from ecgnb.app.compare import Others, agreement, by_marks
 from ecgnb.classifier.load import load_classifier
 from ecgnb.classifier.recording import classify_recording
-from ecgnb.classifier.result import ClassifiedRecording
+from ecgnb.classifier.result import NO_ECG, ClassifiedRecording
 from ecgnb.datasets.mitbih import DS2
 from ecgnb.datasets.own.recording import Recording
 from ecgnb.datasets.wfdb import read_record
@@ -342,3 +342,29 @@ def test_rows_of_others_know_what_they_call_otherwise(found):
     label[3] = "Q"
     other = Others("somebody", "other", label, np.zeros(0), np.zeros(0, dtype=str))
     assert np.flatnonzero(other.differs(found.beats)).tolist() == [3]
+
+
+def test_waves_of_a_page_stand_where_the_beats_are(real_minute, found):
+    named, signal = found, real_minute[0].signal
+    found = waves.waves_of_page(signal, 360, named.beats, 20, 30)
+    qrs = found[found["wave"] == "QRS"]
+    time = named.beats["time_s"][named.beats["time_s"].between(20.2, 29.8)].to_numpy()
+    assert all(((qrs["onset_s"] <= at + 0.06) & (qrs["offset_s"] >= at - 0.06)).any() for at in time)
+    of_none = named.beats.assign(why=NO_ECG)
+    assert not len(waves.waves_of_page(signal, 360, of_none, 20, 30)), "nothing is claimed of what is no ECG"
+    irregular = waves.waves_of_page(signal, 360, named.beats.assign(irregular=True), 20, 30)
+    assert set(irregular["wave"]) == {"QRS", "T"}, "no P in an irregular rhythm"
+    assert not len(waves.waves_of_page(signal, 360, named.beats[:0], 20, 30))
+    scale = strip.scale_of(signal, "mV")
+    figure = strip.strip(
+        signal, 360, named.beats, [], scale=scale, start=20, seconds=10, marked=40, unit="mV", waves=found
+    )
+    assert {"P", "QRS", "T"} <= {trace.name for trace in figure.data}
+
+
+def test_the_page_shows_waves_where_that_is_asked_for(app):
+    assert not {"P", "QRS", "T"} & {trace["name"] for trace in figures(app)[0]["data"]}
+    app.checkbox(key="waves").check().run()
+    assert not app.exception
+    assert {"P", "QRS", "T"} <= {trace["name"] for trace in figures(app)[0]["data"]}
+    assert any("Median QRS of this page" in caption.value for caption in app.caption)
