@@ -955,7 +955,9 @@ stable.map("{:.2f}".format)
 
 # %% [markdown]
 # The slope is a fixed formula: it has no network that could be fickle. What it loses in noise
-# is what *any* map of such a beat may lose. So each method is compared with it.
+# is what *any* map of such a beat may lose. So each method is compared with it. And when the
+# window is moved, the slope moves along. In the recorded run no network's map does as well:
+# convolutions with strides see another beat.
 #
 # ## Take away what the map says matters
 #
