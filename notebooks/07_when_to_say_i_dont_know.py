@@ -35,7 +35,7 @@
 # > **About this lesson.**
 # > <!-- times:start -->
 # > *Reading:* about 15 minutes, 85 with every line of code.
-# > *Running*, as measured on cpu, 2 threads: smoke 56 s · default 18.2 min · full 9.8 min.
+# > *Running*, as measured on cpu, 2 threads: smoke 31 s · default 6.4 min · full 9.8 min.
 # > <!-- times:end -->
 # >
 # > *Data:* the MIT-BIH Arrhythmia Database (Moody and Mark 2001), the MIT-BIH
