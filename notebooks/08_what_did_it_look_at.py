@@ -1989,9 +1989,6 @@ ask(
 #     assert abs(float(given) - expected) < 1e-6, f"{method} at {ms} ms: {float(given):.3f}, but computed anew it is {expected:.3f}. Is it the F1 of T, of all test patients together?"
 # ```
 # </details>
-#
-# **4. A map of your own.** (open) Write a method that passes more checks than the best of the
-# table. Then ask whether the checks are good.
 
 # %% [markdown]
 # ## What you learned
@@ -2009,7 +2006,8 @@ ask(
 # say what an explanation is about: the network, never the patient.
 #
 # **Next.** The tool of lesson 05 can show where the waves of your own recording are:
-# `ecgnb classify FILE --waves`.
+# `ecgnb classify FILE --waves`. And an open end: write a method that passes more checks than the
+# best of the table. Then ask whether the checks are good.
 #
 # ### References
 #
