@@ -59,9 +59,16 @@ def shows(page, start, stop):
     )
 
 
+def settled(page):
+    """Wait until the page's script has run to its end: on a busy machine a click in between may be lost."""
+    page.wait_for_timeout(500)
+    page.locator('[data-test-script-state="notRunning"]').first.wait_for()
+
+
 def upload(page, *files):
     page.get_by_text("A recording of mine").click()
     page.get_by_text("Sampling rate (Hz)").wait_for()
+    settled(page)
     page.locator("input[type=file]").first.set_input_files([str(file) for file in files])
 
 
@@ -191,6 +198,7 @@ def test_keys_turn_pages_wherever_the_focus_is(page, tmp_path):
     expect(page.get_by_role("radio", name="A recording of mine")).to_be_checked()
     box = page.get_by_label("Turn the signal upside down")
     page.get_by_text("Finding the beats").click()
+    settled(page)
     page.get_by_text("Turn the signal upside down").click()
     page.get_by_role("heading", name="upside down").wait_for()
     assert box.is_checked() and page.evaluate("document.activeElement.type") == "checkbox"
