@@ -398,7 +398,7 @@ errors_ds2
 
 # %% [markdown]
 # The numbers 35 %, 3 Hz, 20 Hz and so on are **hyperparameters**: nobody learned them from data, somebody chose them. Ours
-# were chosen on DS1, the training half. What DS1 says of one of them:
+# were chosen on DS1, the training half (those of the two youngest rules on svdb, too). What DS1 says of one of them:
 
 # %%
 ds1 = datasets.load_records(datasets.DS1, data=beats.source)

@@ -22,7 +22,7 @@ from ecgnb.classifier.load import load_classifier
 from ecgnb.datasets import synthetic
 from ecgnb.datasets.heartbeat_csv import BeatTable, read_beats
 from ecgnb.datasets.mitbih import DS2
-from ecgnb.datasets.own.leads import lead_names
+from ecgnb.datasets.own.opened import lead_names
 from ecgnb.datasets.own.recording import Recording, read_one_lead, read_recording
 from ecgnb.datasets.wfdb import AAMI, CLASS_NAMES, read_record
 from ecgnb.datasets.windows import cut_beats
@@ -250,7 +250,7 @@ def leads_of(uploads: Sequence[Upload], fs: float | None) -> list[str]:
         return []
     try:
         with stored(uploads) as paths:
-            return [one_line(name) for name in lead_names(paths[0], fs=fs)]
+            return [one_line(name) for name in lead_names(paths[0])]
     except DataError:  # which is told where it is read
         return []
 

@@ -19,7 +19,7 @@ from ecgnb.datasets import read_recording
 from ecgnb.datasets.own import text as own_text
 from ecgnb.datasets.own import zip_file
 from ecgnb.datasets.own.columns import Column, cannot_be, choose, only_rises, role
-from ecgnb.datasets.own.leads import lead_names
+from ecgnb.datasets.own.opened import lead_names
 from ecgnb.datasets.own.wfdb_record import files_of
 from ecgnb.detection import looks_like_ecg
 from ecgnb.errors import DataError, EcgnbError, UsageError

@@ -10,7 +10,7 @@ import wfdb
 
 from ecgnb.datasets import read_beats, read_recording
 from ecgnb.datasets.own import table_blocks, wfdb_record
-from ecgnb.datasets.own.leads import lead_names
+from ecgnb.datasets.own.opened import lead_names
 from ecgnb.errors import DataError, UsageError
 
 N = 3000

@@ -25,19 +25,6 @@ def is_edf(content: bytes) -> bool:
     return (content[:8] == b"0       " or content[:8] == b"\xffBIOSEMI") and content[184:192].strip().isdigit()
 
 
-def edf_labels(path: Path) -> list[str]:
-    """Return what a file calls its signals; nothing where it cannot be read: to read it says why."""
-    try:
-        import edfio
-
-        with warnings.catch_warnings(), path.open("rb") as stream:
-            warnings.simplefilter("ignore")
-            reader = edfio.read_bdf if stream.read(1) == b"\xff" else edfio.read_edf
-            return [str(signal.label) for signal in reader(path).signals][:MOST_SIGNALS]
-    except Exception:  # edfio raises whatever a damaged file happens to trip
-        return []
-
-
 def read_edf_file(
     path: Path, fs: float | None, lead: str | None, looks_like_ecg: LooksLikeEcg | None = None
 ) -> Recording:

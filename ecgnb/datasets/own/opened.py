@@ -13,7 +13,7 @@ from ecgnb.datasets.own.foreign import refuse_foreign
 from ecgnb.datasets.own.limits import check_size
 from ecgnb.datasets.own.recorded import Recording
 from ecgnb.datasets.own.zip_file import unpacked
-from ecgnb.errors import DataError, plain_text
+from ecgnb.errors import DataError, UsageError, plain_text
 
 FIRST_BYTES = 4096
 
@@ -86,6 +86,18 @@ def opened(path: Path) -> Iterator[OpenedFile]:
     if path.suffix.lower() == ".dat" and _is_binary(content):
         raise DataError(f"{path.stem}.hea is missing; a WFDB record needs {path.stem}.hea and {path.stem}.dat")
     yield OpenedFile(path, path.name, _read_table, signal_table.signals_of_table)
+
+
+def lead_names(path: str | Path) -> list[str]:
+    """Return what the signals of a file are called, in the order that their numbers count, to choose from.
+
+    A name is empty where the file has none for it; there is no name where the file cannot be read: to read it says why.
+    """
+    try:
+        with opened(Path(path)) as file:
+            return [name for name, _ in file.signals()]
+    except (DataError, UsageError):
+        return []
 
 
 def _read_table(path: Path, fs: float | None, lead: str | None, looks_like_ecg: LooksLikeEcg | None) -> Recording:
