@@ -42,6 +42,7 @@ def whole(page):
     """Wait until a recording is on the page, from top to bottom."""
     page.get_by_text("What the classes mean").last.wait_for()
     page.locator(".js-plotly-plot").nth(5).wait_for()
+    settled(page)
 
 
 def shown(page):
@@ -57,6 +58,13 @@ def shows(page, start, stop):
         }""",
         arg=[start, stop],
     )
+
+
+def turn(page, key, start):
+    """Press a key that turns pages, and wait until the strip shows the ten seconds from `start` on."""
+    settled(page)
+    page.keyboard.press(key)
+    shows(page, start, start + 10)
 
 
 def settled(page):
@@ -152,9 +160,7 @@ def test_text_of_a_file_fetches_nothing_and_links_nowhere(page, tmp_path):
 def test_keys_a_time_the_overview_and_a_second_model(page):
     assert shown(page) == [0, 10]
     for key, start in (("ArrowRight", 10), ("s", 30), ("u", 50), ("b", 30), ("ArrowLeft", 20)):
-        page.keyboard.press(key)
-        shows(page, start, start + 10)
-        page.wait_for_timeout(500)
+        turn(page, key, start)
     page.wait_for_url("**start=0%3A20")
     field = page.get_by_label("Go to (min:s)")
     field.fill("0:12")
@@ -191,9 +197,7 @@ def test_keys_turn_pages_wherever_the_focus_is(page, tmp_path):
     radio.evaluate("radio => radio.focus()")
     first = page.evaluate("document.querySelector('.js-plotly-plot')._fullData[0].x.length")
     for key, place in (("ArrowRight", 10), ("ArrowRight", 20), ("ArrowLeft", 10)):
-        page.keyboard.press(key)
-        shows(page, place, place + 10)
-        page.wait_for_timeout(500)
+        turn(page, key, place)
     assert first and page.evaluate("document.activeElement.type") == "radio"
     expect(page.get_by_role("radio", name="A recording of mine")).to_be_checked()
     box = page.get_by_label("Turn the signal upside down")
@@ -202,11 +206,8 @@ def test_keys_turn_pages_wherever_the_focus_is(page, tmp_path):
     page.get_by_text("Turn the signal upside down").click()
     page.get_by_role("heading", name="upside down").wait_for()
     assert box.is_checked() and page.evaluate("document.activeElement.type") == "checkbox"
-    page.keyboard.press("ArrowRight")
-    shows(page, 10, 20)
-    page.wait_for_timeout(500)
-    page.keyboard.press("b")
-    shows(page, 0, 10)
+    turn(page, "ArrowRight", 10)
+    turn(page, "b", 0)
     field = page.get_by_label("Go to (min:s)")
     field.fill("")
     field.press("b")
@@ -225,14 +226,13 @@ def test_keys_turn_pages_wherever_the_focus_is(page, tmp_path):
 
 def test_a_dragged_strip_shows_what_is_beside_it_and_stays_there(page):
     box = page.locator(".js-plotly-plot").first.bounding_box()
-    page.keyboard.press("ArrowRight")
-    shows(page, 10, 20)
-    page.wait_for_timeout(500)
+    turn(page, "ArrowRight", 10)
+    settled(page)
     page.mouse.move(box["x"] + 800, box["y"] + 300)
     page.mouse.down()
     page.mouse.move(box["x"] + 400, box["y"] + 300, steps=5)
     page.mouse.up()
-    page.wait_for_timeout(300)
+    settled(page)
     low, high = shown(page)
     assert low > 13 and high - low == pytest.approx(10)
     last = page.evaluate("document.querySelector('.js-plotly-plot')._fullData[0].x.at(-1)")
