@@ -1,4 +1,4 @@
-"""Measures, each with an interval beside it: of classes, of anomalies, of R peaks, of waves, of cost."""
+"""Measures, each with an interval beside it: of classes, labels, anomalies, R peaks, waves, calibration, cost."""
 
 from ecgnb.metrics.anomalies import (
     auprc,
@@ -61,6 +61,16 @@ from ecgnb.metrics.intervals import (
     share,
     totals_by_record,
 )
+from ecgnb.metrics.labels import (
+    auroc_by_label,
+    average_precision_by_label,
+    difference_over_patients,
+    estimate_over_patients,
+    f_max,
+    label_table,
+    macro_auroc,
+    macro_average_precision,
+)
 from ecgnb.metrics.peaks import TOLERANCE, detection_counts, match_r_peaks, positive_predictive_value, sensitivity
 from ecgnb.metrics.waves import compare_waves, f1_of_waves, match_waves, wave_counts, wave_scores
 
@@ -72,8 +82,10 @@ __all__ = [
     "area_under_risk",
     "auprc",
     "auroc",
+    "auroc_by_label",
     "auroc_difference",
     "auroc_of_histogram",
+    "average_precision_by_label",
     "balanced_accuracy",
     "beats_per_second",
     "bootstrap",
@@ -84,16 +96,22 @@ __all__ = [
     "detection_by_class",
     "detection_counts",
     "difference",
+    "difference_over_patients",
     "estimate",
     "estimate_balanced_accuracy",
+    "estimate_over_patients",
     "expected_calibration_error",
     "f1",
     "f1_of_waves",
+    "f_max",
     "fastest_latency",
     "fastest_rate",
     "histogram_by_record",
     "in_words",
+    "label_table",
     "latency",
+    "macro_auroc",
+    "macro_average_precision",
     "macro_f1",
     "macs",
     "match_r_peaks",

@@ -15,9 +15,9 @@ from ecgnb.errors import ModelError
 
 
 class BeatClassifier(nn.Module):
-    """A network that reads one lead and scores the classes of the beat in its middle.
+    """A network that reads one lead and scores the classes of the beat in its middle, or reads several leads at once.
 
-    A subclass sets `shortest`, builds its layers and adds `score`, (n, 1, 1, n_samples) to (n, n_classes).
+    A subclass sets `shortest`, builds its layers and adds `score`, (n, n_leads, 1, n_samples) to (n, n_classes).
 
     Parameters
     ----------
@@ -27,7 +27,9 @@ class BeatClassifier(nn.Module):
     width : float
         Factor on the number of channels of all layers.
     n_extra : int
-        Numbers that follow the samples in each row, such as RR features.
+        Numbers that follow the samples in each row, such as RR features; of one lead only.
+    n_leads : int
+        Leads of the same stretch of time; the first convolution reads them as the colours of an image.
 
     Raises
     ------
@@ -37,7 +39,7 @@ class BeatClassifier(nn.Module):
 
     shortest = 32  # samples that the network needs
 
-    def __init__(self, n_samples: int, n_classes: int, width: float, n_extra: int = 0) -> None:
+    def __init__(self, n_samples: int, n_classes: int, width: float, n_extra: int = 0, n_leads: int = 1) -> None:
         super().__init__()
         if n_samples < self.shortest:
             raise ModelError(
@@ -47,15 +49,25 @@ class BeatClassifier(nn.Module):
         if n_classes < 2 or not 0 < width <= 16 or n_extra < 0:
             given = f"n_classes={n_classes}, width={width}, n_extra={n_extra}"
             raise ModelError(f"{given}; expected at least 2 classes, a width above 0 and at most 16, 0 or more extras")
-        self.n_samples, self.n_extra = n_samples, n_extra
+        if n_leads < 1 or (n_leads > 1 and n_extra):
+            raise ModelError(f"n_leads={n_leads}, n_extra={n_extra}; expected 1 lead or more, and extras of one alone")
+        self.n_samples, self.n_extra, self.n_leads = n_samples, n_extra, n_leads
 
     def score(self, image: Tensor) -> Tensor:
-        """Score the classes: (n, 1, 1, n_samples) to (n, n_classes)."""
+        """Score the classes: (n, n_leads, 1, n_samples) to (n, n_classes)."""
         raise NotImplementedError
 
     def forward(self, signal: Tensor) -> Tensor:
-        """Give a score for each class: (n, n_samples), (n, 1, n_samples) or (n, n_samples, 1) to (n, n_classes)."""
+        """Give a score for each class: to (n, n_classes).
+
+        Of one lead (n, n_samples), (n, 1, n_samples) or (n, n_samples, 1); of several (n, n_leads, n_samples).
+        """
         n, length = len(signal), self.n_samples + self.n_extra
+        if self.n_leads > 1:
+            if signal.shape != (n, self.n_leads, length):
+                expected = f"(n, {self.n_leads}, {self.n_samples})"
+                raise ModelError(f"signals of shape {tuple(signal.shape)}; expected {expected}, a row a lead")
+            return self.score(signal[:, :, None])
         if signal.shape not in ((n, length), (n, 1, length), (n, length, 1)):
             extra = f" + {self.n_extra}" if self.n_extra else ""
             raise ModelError(

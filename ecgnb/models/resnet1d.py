@@ -14,21 +14,21 @@ class ResNet1d(BeatClassifier):
 
     Parameters
     ----------
-    n_samples, n_classes, width
+    n_samples, n_classes, width, n_leads
         As for `BeatClassifier`.
     """
 
     shortest = 32
 
-    def __init__(self, n_samples: int, n_classes: int = 5, width: float = 1.0) -> None:
-        super().__init__(n_samples, n_classes, width)
+    def __init__(self, n_samples: int, n_classes: int = 5, width: float = 1.0, n_leads: int = 1) -> None:
+        super().__init__(n_samples, n_classes, width, n_leads=n_leads)
         channels = [scaled(n, width) for n in (64, 128, 256, 512)]
         self.stem = nn.Sequential(
-            conv_block(1, channels[0], 15, stride=2), nn.MaxPool2d((1, 3), (1, 2), padding=(0, 1))
+            conv_block(n_leads, channels[0], 15, stride=2), nn.MaxPool2d((1, 3), (1, 2), padding=(0, 1))
         )
         self.stages = residual_stages(channels, kernel=7)
         self.head = nn.Linear(channels[-1], n_classes)
 
     def score(self, image: Tensor) -> Tensor:
-        """Score the classes: (n, 1, 1, n_samples) to (n, n_classes)."""
+        """Score the classes: (n, n_leads, 1, n_samples) to (n, n_classes)."""
         return self.head(self.stages(self.stem(image)).mean(dim=(2, 3)))
