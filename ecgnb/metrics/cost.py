@@ -19,6 +19,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from ecgnb.errors import UsageError
 from ecgnb.models.registry import count_parameters
 
+Inputs = int | tuple[int, ...]
+
 
 class Latency(NamedTuple):
     """Time of one forward pass of one beat, in ms."""
@@ -34,7 +36,7 @@ def bytes_on_disk(model: nn.Module) -> int:
     return file.getbuffer().nbytes
 
 
-def macs(model: nn.Module, n_inputs: int) -> int:
+def macs(model: nn.Module, n_inputs: Inputs) -> int:
     """Return the multiply-accumulate operations of one forward pass of one beat.
 
     Counted without computing anything, on PyTorch's "meta" device; half of the floating-point operations that PyTorch
@@ -44,13 +46,13 @@ def macs(model: nn.Module, n_inputs: int) -> int:
     Parameters
     ----------
     model : nn.Module
-    n_inputs : int
-        Numbers in a row of input.
+    n_inputs : int or tuple of int
+        Numbers in a row of input, or (n_leads, n_samples) of a network that reads several leads.
     """
     shadow = copy.deepcopy(model).to("meta").eval()
     counter = FlopCounterMode(display=False)
     with counter:  # with gradients: without, a transformer layer is one fused operation that is counted as nothing
-        shadow(torch.empty(1, n_inputs, device="meta"))
+        shadow(_inputs(1, n_inputs, torch.device("meta")))
     return counter.get_total_flops() // 2
 
 
@@ -66,7 +68,7 @@ def threads(n: int) -> Iterator[None]:
 
 
 @torch.inference_mode()
-def latency(model: nn.Module, n_inputs: int, *, rounds: int = 5, seconds: float = 0.2) -> Latency:
+def latency(model: nn.Module, n_inputs: Inputs, *, rounds: int = 5, seconds: float = 0.2) -> Latency:
     """Return the median and the 95th percentile of the time for one beat, on one thread.
 
     They are those of the fastest of some rounds: what else runs on the machine can only add to a time.
@@ -74,15 +76,15 @@ def latency(model: nn.Module, n_inputs: int, *, rounds: int = 5, seconds: float 
     Parameters
     ----------
     model : nn.Module
-    n_inputs : int
-        Numbers in a row of input.
+    n_inputs : int or tuple of int
+        Numbers in a row of input, or (n_leads, n_samples) of a network that reads several leads.
     rounds : int
         At least 1.
     seconds : float
         Least time of a round, and least number of passes 20: fewer tell no percentile.
     """
     model.eval()
-    beat = torch.randn(1, n_inputs, device=_device(model))
+    beat = _inputs(1, n_inputs, _device(model))
     with threads(1):
         return fastest_latency(lambda: _forward(model, beat), rounds=rounds, seconds=seconds)
 
@@ -110,10 +112,10 @@ def fastest_latency(call: Callable[[], Any], *, rounds: int = 5, seconds: float 
 
 
 @torch.inference_mode()
-def beats_per_second(model: nn.Module, n_inputs: int, *, batch_size: int = 256, n_passes: int = 3) -> float:
+def beats_per_second(model: nn.Module, n_inputs: Inputs, *, batch_size: int = 256, n_passes: int = 3) -> float:
     """Return how many beats a second pass in batches, on all threads: the best of some passes after one to warm up."""
     model.eval()
-    batch = torch.randn(batch_size, n_inputs, device=_device(model))
+    batch = _inputs(batch_size, n_inputs, _device(model))
     return fastest_rate(lambda: _forward(model, batch), batch_size, n_passes=n_passes)
 
 
@@ -146,7 +148,7 @@ class _Held(TorchDispatchMode):
 
 
 @torch.inference_mode()
-def peak_memory_mb(model: nn.Module, n_inputs: int, *, batch_size: int = 1) -> float:
+def peak_memory_mb(model: nn.Module, n_inputs: Inputs, *, batch_size: int = 1) -> float:
     """Return the most memory that weights, inputs and results of operations hold at once in a forward pass, in MB.
 
     What an operation takes for itself while it runs is not seen.
@@ -154,12 +156,12 @@ def peak_memory_mb(model: nn.Module, n_inputs: int, *, batch_size: int = 1) -> f
     model.eval()
     held = _Held()
     with held:
-        model(torch.randn(batch_size, n_inputs, device=_device(model)))
+        model(_inputs(batch_size, n_inputs, _device(model)))
     weights = sum(part.nbytes for part in (*model.parameters(), *model.buffers()))
     return (weights + held.peak) / 1e6
 
 
-def measure_cost(model: nn.Module, n_inputs: int) -> dict[str, Any]:
+def measure_cost(model: nn.Module, n_inputs: Inputs) -> dict[str, Any]:
     """Return all that a network costs, as a run records it: see the functions of this module."""
     p50, p95 = latency(model, n_inputs)
     return {
@@ -195,6 +197,11 @@ def pareto(cost: dict[str, float], gain: dict[str, float]) -> list[str]:
             for other in cost
         )
     ]
+
+
+def _inputs(n: int, n_inputs: Inputs, device: torch.device) -> Tensor:
+    """Return random inputs, (n, *n_inputs)."""
+    return torch.randn(n, *(n_inputs if isinstance(n_inputs, tuple) else (n_inputs,)), device=device)
 
 
 def _device(model: nn.Module) -> torch.device:

@@ -68,3 +68,46 @@ def augment_leads(signal: Tensor) -> Tensor:
     height = 2 ** (2 * torch.rand(n, 1, device=device) - 1)
     sign = 2 * torch.randint(0, 2, (n, 1), device=device) - 1
     return height * sign * (signal + wander + hum + noise)
+
+
+def augment_twelve(n_samples: int, *, mixing: float = 0.3, height: float = 0.2) -> Callable[[Tensor], Tensor]:
+    """Return what takes some seconds of whole recordings and moves their electrodes, as `fit` takes it for `augment`.
+
+    Parameters
+    ----------
+    n_samples : int
+        Of the stretch that is cut out of each recording, (n, n_leads, longer) to (n, n_leads, n_samples).
+    mixing : float
+        As for `mixed_leads`.
+    height : float
+        Standard deviation of the logarithm of the factor on all leads of a recording.
+    """
+
+    def change(signal: Tensor) -> Tensor:
+        part = mixed_leads(random_crop(signal, n_samples), mixing)
+        return part * torch.exp(height * torch.randn(len(part), 1, 1, device=part.device))
+
+    return change
+
+
+def random_crop(signal: Tensor, n_samples: int) -> Tensor:
+    """Cut a stretch out of each recording, anywhere: (n, n_leads, longer) to (n, n_leads, n_samples)."""
+    start = torch.randint(0, signal.shape[-1] - n_samples + 1, (len(signal),), device=signal.device)
+    return signal.unfold(-1, n_samples, 1)[torch.arange(len(signal)), :, start]
+
+
+def mixed_leads(signal: Tensor, strength: float) -> Tensor:
+    """Add to each lead some of the others, as another heart or electrode would: (n, n_leads, n_samples) to the same.
+
+    All leads look at one heart from different sides. Where it lies otherwise in the chest, or an electrode sticks a
+    little higher, each shows nearly a weighted sum of what they showed before.
+
+    Parameters
+    ----------
+    signal : (n, n_leads, n_samples) tensor
+    strength : float
+        Standard deviation of the sum's weights, all leads taken together.
+    """
+    n, n_leads = signal.shape[:2]
+    weight = strength / n_leads**0.5 * torch.randn(n, n_leads, n_leads, device=signal.device)
+    return signal + weight @ signal
