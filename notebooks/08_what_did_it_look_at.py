@@ -86,7 +86,8 @@ import copy
 import time
 import warnings
 from dataclasses import replace
-from itertools import permutations, product
+from functools import partial
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
@@ -149,7 +150,7 @@ waves[waves.record == patients[0]].head(4)
 # %%
 n_waves = waves.wave.value_counts()
 if real and n_patients == 200:
-    assert n_waves.to_dict() == {"QRS": 1831, "T": 1642, "P": 1401}  # as published
+    assert n_waves.to_dict() == {"QRS": 1831, "T": 1642, "P": 1401}
 n_waves.to_frame("waves on lead ii").T
 
 # %% [markdown]
@@ -724,12 +725,16 @@ print(f"likeness of the gradient maps: {likeness(maps['gradient'], anew).mean():
 
 
 # %%
-def forget(network, share, seed):
-    """Return a copy of which the last layers, a share of them all, are random again."""
+def layers_of(network):
+    """Return the layers that have something to forget, the last one first."""
+    return [one for one in network.modules() if hasattr(one, "reset_parameters")][::-1]
+
+
+def forget(network, seed, n_layers=None):
+    """Return a copy of which the last layers, or all of them, are random again."""
     forgetful = copy.deepcopy(network)
-    layers = [one for one in forgetful.modules() if hasattr(one, "reset_parameters")]
     set_seed(seed)
-    for layer in layers[::-1][: round(share * len(layers))]:
+    for layer in layers_of(forgetful)[:n_layers]:
         layer.reset_parameters()
     return forgetful
 
@@ -744,25 +749,30 @@ def all_maps_of(question, beats):
 
 
 # %% [markdown]
-# One random network is one draw, so we take `n_random` of them, and the mean likeness of a
-# beat's map over them.
+# Now layer by layer: first the last one forgets, then the last two, until nothing learned is
+# left. One random network is one draw, so we take `n_random` of them each time, and the mean
+# likeness of a beat's map over them.
 
 # %% tags=["nbval-ignore-output"]
 originals = {name: all_maps_of(one, x) for name, one in questions.items()}
 
 
-def likeness_after(name, share):
+def likeness_after(name, n_layers):
     """Return each method's likeness to networks that forgot, one row a network."""
     found = {method: [] for method in originals[name]}
     for number in range(n_random):
-        forgetful = forget(questions[name].network, share, seed + number)
+        forgetful = forget(questions[name].network, seed + number, n_layers)
         for method, anew in all_maps_of(Question(forgetful), x).items():
             found[method].append(likeness(originals[name][method], anew))
     return found
 
 
 # %% tags=["nbval-ignore-output"]
-after = {pair: likeness_after(*pair) for pair in product(questions, (0.5, 1.0))}
+n_layers_of = {name: len(layers_of(one.network)) for name, one in questions.items()}
+after = {}
+for name, n in n_layers_of.items():
+    after |= {(name, k): likeness_after(name, k) for k in range(1, n + 1)}
+n_layers_of
 
 
 # %%
@@ -774,8 +784,8 @@ def range_of(drawn):
 
 # %%
 rows = []
-for (name, share), methods in after.items():
-    at = {"network": name, "forgotten": share}
+for (name, n_layers), methods in after.items():
+    at = {"network": name, "forgotten": n_layers / n_layers_of[name]}
     rows += [at | {"method": k} | range_of(drawn) for k, drawn in methods.items()]
 
 # %%
@@ -810,7 +820,7 @@ run.show(
 # %%
 def known_by(name):
     """Return by how much a random network's map is more like it than a stranger's."""
-    drawn = pd.DataFrame(after["CNN-LSTM", 1.0][name]).mean()
+    drawn = pd.DataFrame(after["CNN-LSTM", n_layers_of["CNN-LSTM"]][name]).mean()
     return over_patients(drawn.to_numpy() - of_strangers[name], some)
 
 
@@ -834,7 +844,7 @@ blindness.map("{:+.2f}".format).to_frame("random network minus stranger")
 # %%
 def trained_anew(labels, first):
     """Return how alike the smallest network's maps are, trained anew: by method."""
-    network = train(forget(smallest, 1.0, first), labels, first)
+    network = train(forget(smallest, first), labels, first)
     with torch.no_grad():
         told = ((Question(network)(x) > 0).numpy() == is_v).mean()
     anew = maps_of(Question(network), x)
@@ -1250,7 +1260,7 @@ def share_of_each(values):
 # %% tags=["nbval-ignore-output"]
 random_shares = []
 for number in range(n_random):
-    forgetful = forget(of_06.network, 1.0, seed + number)
+    forgetful = forget(of_06.network, seed + number)
     random_shares.append(share_of_each(shapley(forgetful, sequences)))
 random_shares = pd.DataFrame(random_shares, columns=INPUTS)
 
@@ -1277,6 +1287,65 @@ show_text(
         else "it's large there, too, so a large share alone is no sign of learning."
     )
 )
+
+# %% [markdown]
+# Now that the shape of the beat is one input among three, a map over its samples has a place
+# again: it shares out what the *shape* adds. Integrated gradients can start from the reference
+# beat in place of a flat line, so "compared with what?" has a good answer here.
+
+# %%
+n_shape = rules.n_samples
+beat_shapes = torch.from_numpy(sequences[:, far, :n_shape])
+references = torch.from_numpy(sequences[:, far, n_shape : 2 * n_shape])
+others = torch.from_numpy(sequences)
+
+
+def s_minus_n_of(network, shapes, sequences):
+    """Return S minus N of the middle beat, as its shape changes: (n_beats,)."""
+    sequences = sequences.clone()
+    sequences[:, far, :n_shape] = shapes
+    scores = network(sequences)[:, far]
+    return scores[:, s] - scores[:, n]
+
+
+# %%
+def shape_maps(network):
+    """Return which samples of its shape, against the reference beat, speak for S."""
+    explain = attr.IntegratedGradients(partial(s_minus_n_of, network))
+    return explain.attribute(
+        beat_shapes, references, additional_forward_args=others, n_steps=steps
+    ).detach()
+
+
+# %% tags=["nbval-ignore-output"]
+of_shape = shape_maps(of_06.network)
+of_random = [shape_maps(forget(of_06.network, seed + k)) for k in range(n_random)]
+alike = [likeness(shares(of_shape), shares(one)).mean() for one in of_random]
+print(f"likeness to random networks' maps: {min(alike):.2f} to {max(alike):.2f}")
+
+# %%
+from_r = (np.arange(n_shape) - rules.before) / rules.fs
+PARTS = {"before the QRS": from_r < -0.06, "QRS": abs(from_r) <= 0.06}
+PARTS["after the QRS"] = from_r > 0.06
+
+
+def part_of_shape(at):
+    """Return what some samples add, and how much of the map and the time they take."""
+    values, map_of = of_shape.numpy()[:, at], shares(of_shape)[:, at]
+    return {
+        "adds to S minus N": over_patients(values.sum(axis=1), explained),
+        "share of the map": over_patients(map_of.sum(axis=1), explained),
+        "share of the time": at.mean(),
+    }
+
+
+shape_table = pd.DataFrame({name: part_of_shape(at) for name, at in PARTS.items()}).T
+shape_table.round(2)
+
+# %% [markdown]
+# *What do you see?* The three parts of the first column add up to what the shape adds when the
+# timing and the neighbours are there already. Compare it with the timing's share in the table
+# above. A map over samples alone would have shared out *all* of "S minus N" among them.
 
 # %% [markdown]
 # ## Change the recording, not the map
@@ -1893,7 +1962,7 @@ ask(
     "twice.",
 )
 ask(
-    f"4. For lesson 06's network the **{most}** adds {by_input[most].value:.1f} to S "
+    f"4. For lesson 06's network the {most} adds {by_input[most].value:.1f} to S "
     "minus N. Why would a map over samples have missed the timing?",
     "Because timing isn't a sample. An explanation can only point at inputs that it "
     "was allowed to change.",
@@ -2081,6 +2150,7 @@ found_here = without_nan(
         checks=checks.to_dict("index"),
         inputs=inputs_table.to_dict("index"),
         random_shares=random_shares.to_dict("records"),
+        shape=shape_table.to_dict("index"),
         changed={"/".join(pair): row.to_dict() for pair, row in changed.iterrows()},
         n_changed=int(was_n.sum()),
         on_qrs=on_qrs.to_dict("index"),
