@@ -10,7 +10,7 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from IPython.display import Image, display
@@ -33,9 +33,28 @@ if TYPE_CHECKING:  # `import ecgnb.course` takes no second; what draws or trains
     from torch import nn
 
     from ecgnb.course.told import Told
-    from ecgnb.datasets.beats import Beats
 
 VERSIONS_OF = ("ecgnb", "torch", "numpy", "pandas", "scikit-learn")
+
+
+class Data(Protocol):
+    """What a run records of the data that it rests on: `Beats`, or `TwelveLeadRecords`."""
+
+    @property
+    def name(self) -> str:  # noqa: D102
+        ...
+
+    @property
+    def source(self) -> str:  # noqa: D102
+        ...
+
+    @property
+    def note(self) -> str:  # noqa: D102
+        ...
+
+    @property
+    def sha256(self) -> Mapping[str, str]:  # noqa: D102
+        ...
 
 
 class Run:
@@ -47,8 +66,8 @@ class Run:
         Number of the lesson, such as "01".
     parameters : mapping
         Every parameter of the lesson and its value in this run.
-    beats : Beats
-        The data; where it is synthetic the run says so, in a banner, in every figure and in metrics.json.
+    data : Data
+        Where it is synthetic the run says so, in a banner, in every figure and in metrics.json.
     output_dir : str
         The folder to fill; a new one below ``runs/`` where it is empty.
 
@@ -59,26 +78,26 @@ class Run:
         cannot be written.
     """
 
-    def __init__(self, lesson: str, parameters: Mapping[str, Any], beats: Beats, output_dir: str = "") -> None:
+    def __init__(self, lesson: str, parameters: Mapping[str, Any], data: Data, output_dir: str = "") -> None:
         self.lesson = lesson
         self.parameters = dict(parameters)
         self._told: Told | None = None
-        self.beats = beats
+        self.data = data
         self.started = time.perf_counter()
         self.folder = named_folder(output_dir) if output_dir else new_run_folder(lesson)
         # Whoever executes a lesson headless has taken its folder, and waits for this process.
         self._lock = None if os.environ.get(PENDING) else take(self.folder, again=True)
         (self.folder / "figures").mkdir(parents=True, exist_ok=True)
         if self.is_synthetic:
-            reason = f" {beats.note}." if beats.note else ""
+            reason = f" {data.note}." if data.note else ""
             show_banner(
-                "SYNTHETIC DATA. These beats were made by a formula; no number below says anything about hearts."
+                "SYNTHETIC DATA. They were made by a formula; no number below says anything about hearts."
                 + html.escape(reason)
             )
         print(f"run folder: {shown(self.folder)}")
 
     @classmethod
-    def start(cls, lesson: str, namespace: Mapping[str, Any], beats: Beats) -> Run:
+    def start(cls, lesson: str, namespace: Mapping[str, Any], data: Data) -> Run:
         """Begin a run with the parameters that the lesson's tagged cell declares and the values they have now.
 
         Parameters
@@ -87,7 +106,7 @@ class Run:
             Number of the lesson, such as "01"; its parameters cell is read.
         namespace : mapping
             Where the values are: ``globals()``. Its ``output_dir`` names the folder to fill.
-        beats : Beats
+        data : Data
 
         Raises
         ------
@@ -104,14 +123,14 @@ class Run:
         if missing := [name for name in known if name not in namespace]:
             raise RunError(f"{', '.join(missing)} has no value: run the cell with the lesson's parameters first")
         values = check_parameters(found, {name: copy.deepcopy(namespace[name]) for name in known}, known)
-        run = cls(found.number, values, beats, values.pop("output_dir", ""))
+        run = cls(found.number, values, data, values.pop("output_dir", ""))
         run._told = Told(found, known, namespace)
         return run
 
     @property
     def is_synthetic(self) -> bool:
         """Whether the data is a synthetic stand-in."""
-        return self.beats.source == "synthetic"
+        return self.data.source == "synthetic"
 
     def show(self, figure: Figure, name: str, *, alt: str) -> None:
         """Save a figure as ``figures/<name>.png`` and show it, with a text for readers who cannot see it."""
@@ -169,7 +188,7 @@ class Run:
 
     def save_report(self, name: str, report: Mapping[str, Any]) -> None:
         """Save what was found of one model as ``reports/<name>.json``, with the data it was found on."""
-        content = {"model": name, "data": {"name": self.beats.name, "source": self.beats.source}} | dict(report)
+        content = {"model": name, "data": {"name": self.data.name, "source": self.data.source}} | dict(report)
         (self.folder / "reports").mkdir(exist_ok=True)
         text = json.dumps(content, indent=2, default=_plain, allow_nan=False)
         write_atomically(self.folder / "reports" / f"{name}.json", text + "\n")
@@ -207,13 +226,13 @@ class Run:
             Where the cells have used different values of a parameter, or were run in an order that leaves some of them
             out of date; it says which sections to run again.
         """
-        beats, own = self.beats, list[str]()
+        data, own = self.data, list[str]()
         if self._told is not None:
             self.parameters, own = self._told.parameters(self.parameters)
         record = {
             "lesson": self.lesson,
             "parameters": self.parameters,
-            "data": {"name": beats.name, "source": beats.source, "sha256": dict(beats.sha256)},
+            "data": {"name": data.name, "source": data.source, "sha256": dict(data.sha256)},
             "metrics": _expanded(metrics),
             "seconds": {"train": round(train_seconds, 1), "total": round(time.perf_counter() - self.started, 1)},
             "seed": self.parameters.get("seed"),

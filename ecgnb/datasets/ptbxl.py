@@ -86,6 +86,11 @@ class TwelveLeadRecords:
     sha256: dict[str, str] = field(default_factory=dict)
 
     @property
+    def name(self) -> str:
+        """What the data is, as a run records it."""
+        return "PTB-XL"
+
+    @property
     def leads(self) -> tuple[str, ...]:
         """Names of the leads, in their order."""
         return LEADS

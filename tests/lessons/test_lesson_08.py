@@ -47,6 +47,8 @@ def test_what_the_lesson_says_of_changed_recordings(found):
     assert early_and_wide["lesson 06"] > 0.9 and early_and_wide["lesson 02"] < 0.25, "V in most, and in few"
     timing, shape = (found["inputs"][name]["added to S minus N"] for name in ("timing", "shape"))
     assert timing[1] > shape[2]
+    parts = found["shape"]
+    assert sum(row["share of the map"][0] for row in parts.values()) == pytest.approx(1, abs=0.01)
     rise = {name: row["rise minus the uniform map's"] for name, row in found["on_qrs"].items()}
     assert any(one[1] > 0 for one in rise.values()) and any(one[2] < 0 for one in rise.values()), (
         "some do, others don't"
@@ -90,10 +92,13 @@ def test_integrated_gradients_add_up_and_a_constant_answer_has_no_map(lesson):
 def test_forgetting_leaves_the_network_itself_alone(lesson):
     network = lesson["smallest"]
     before = {name: one.clone() for name, one in network.state_dict().items()}
-    forgetful = lesson["forget"](network, 1.0, 3)
+    forgetful = lesson["forget"](network, 3)
     assert all(torch.equal(one, before[name]) for name, one in network.state_dict().items())
     changed = [not torch.equal(a, b) for a, b in zip(network.parameters(), forgetful.parameters(), strict=True)]
     assert np.mean(changed) > 0.6, "weights are new; scales and shifts of a normalisation begin as 1 and 0 each time"
+    last = lesson["forget"](network, 3, 1)
+    changed = [name for name, one in last.state_dict().items() if not torch.equal(one, before[name])]
+    assert changed and all(name.startswith("read_out") for name in changed), "the last layer alone"
 
 
 def test_changes_change_one_thing(lesson):
