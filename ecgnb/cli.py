@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -60,13 +61,22 @@ def _print(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
 
 
 @app.command("lessons")
-def list_lessons() -> None:
-    """List the lessons."""
+def list_lessons(
+    copy: Annotated[Path | None, typer.Option(help="Copy them to this new folder, to work on.")] = None,
+) -> None:
+    """List the lessons, or copy them to a folder of your own."""
     from ecgnb.course.lessons import (
+        copy_lessons,
         lessons,  # papermill takes a second to import, and only half of the commands need it
     )
 
-    _print(("lesson", "title", "notebook"), [(found.number, found.title, shown(found.notebook)) for found in lessons()])
+    if copy is None:
+        rows = [(found.number, found.title, shown(found.notebook)) for found in lessons()]
+        _print(("lesson", "title", "notebook"), rows)
+        return
+    folder = copy_lessons(copy)
+    print(f"the lessons are in {folder}")
+    print(f"next: jupyter lab {shlex.quote(str(folder))}")
 
 
 @app.command("params")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
+import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,17 @@ from ecgnb.errors import UsageError
 from ecgnb.paths import checkout
 
 PROFILES = ("smoke", "default", "full")
+
+NOT_COPIED = (
+    "__pycache__",
+    ".ipynb_checkpoints",
+    "_build",
+    "generated",
+    "conf.py",
+    "index.md",
+    "ecgnb_book.py",
+    "_static",
+)
 
 
 @dataclass(frozen=True)
@@ -41,17 +54,61 @@ class Lesson:
         return found.group(1) if found else self.name
 
 
-def lessons() -> list[Lesson]:
-    """Return all lessons, in order: the course's, or those in the folder that ``$ECGNB_LESSONS_DIR`` names."""
-    root = checkout()
+def lessons_dir() -> Path:
+    """Return the folder of the lessons: ``$ECGNB_LESSONS_DIR``, else the checkout's, else the one that was installed.
+
+    Raises
+    ------
+    UsageError
+        Where there is none.
+    """
     if os.environ.get("ECGNB_LESSONS_DIR"):
-        folder = Path(os.environ["ECGNB_LESSONS_DIR"]).expanduser().resolve()
-    elif root is not None:
-        folder = root / "notebooks"
-    else:
-        raise UsageError("the lessons are in the course's checkout; there, call: pip install -e '.[notebooks]'")
-    scripts = sorted(path for path in folder.glob("[0-9][0-9]_*.py") if path.is_file())
+        return Path(os.environ["ECGNB_LESSONS_DIR"]).expanduser().resolve()
+    root = checkout()
+    if root is not None:
+        return root / "notebooks"
+    schemes = [sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user")]
+    for scheme in schemes:
+        folder = Path(sysconfig.get_path("data", scheme)) / "share" / "ecgnb" / "notebooks"
+        if folder.is_dir():
+            return folder
+    raise UsageError("there are no lessons beside this package; name their folder in ECGNB_LESSONS_DIR")
+
+
+def lessons() -> list[Lesson]:
+    """Return all lessons, in order."""
+    scripts = sorted(path for path in lessons_dir().glob("[0-9][0-9]_*.py") if path.is_file())
     return [Lesson(script.stem[:2], script.stem, script) for script in scripts]
+
+
+def copy_lessons(folder: str | Path) -> Path:
+    """Copy the lessons, with their figures, exercises and recorded results, to a folder of one's own.
+
+    Parameters
+    ----------
+    folder : path
+        A new one, or an empty one.
+
+    Returns
+    -------
+    Path
+        Where they are.
+
+    Raises
+    ------
+    UsageError
+        Where the folder holds something, lies inside the lessons or cannot be written.
+    """
+    source, target = lessons_dir(), Path(folder).expanduser().resolve()
+    if target.is_relative_to(source):
+        raise UsageError(f"{target} lies among the lessons themselves; expected a folder elsewhere")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"{target} is there already, and not an empty folder; expected a new one")
+    try:
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns(*NOT_COPIED), dirs_exist_ok=True)
+    except OSError as fault:  # of one file, or `shutil.Error` of many
+        raise UsageError(f"cannot copy the lessons to {target}: {brief(str(fault))}") from None
+    return target
 
 
 def find(number: str) -> Lesson:
