@@ -18,9 +18,11 @@ from ecgnb.detection.r_peaks import (
     slope_stages,
 )
 from ecgnb.detection.rhythm import IRREGULAR, irregular_stretches, irregularity, sample_entropy_coefficient
+from ecgnb.detection.twelve_features import feature_names, median_beat, twelve_features
 
 if TYPE_CHECKING:
     from ecgnb.detection.baselines import BASELINES, isolation_forest, mean_beat, nearest_neighbour, one_class_svm, pca
+    from ecgnb.detection.twelve_baselines import extra_trees, logistic_regressions
 
 __all__ = [
     "BASELINES",
@@ -42,14 +44,18 @@ __all__ = [
     "Tail",
     "check_fs",
     "detect_r_peaks",
+    "extra_trees",
+    "feature_names",
     "find_faults",
     "irregular_stretches",
     "irregularity",
     "isolation_forest",
     "judge",
     "learned_gate",
+    "logistic_regressions",
     "looks_like_ecg",
     "mean_beat",
+    "median_beat",
     "nearest_neighbour",
     "one_class_svm",
     "pca",
@@ -59,6 +65,7 @@ __all__ = [
     "slope_detector",
     "slope_stages",
     "smoothed",
+    "twelve_features",
 ]
 
 
@@ -66,6 +73,6 @@ def __getattr__(name: str) -> Any:
     """Import the simplest detectors when somebody asks for one: scikit-learn takes a while to import."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ecgnb.detection import baselines
+    from ecgnb.detection import baselines, twelve_baselines
 
-    return getattr(baselines, name)
+    return getattr(twelve_baselines if hasattr(twelve_baselines, name) else baselines, name)
