@@ -32,4 +32,8 @@ class MicroECGNet(BeatClassifier):
 
     def score(self, image: Tensor) -> Tensor:
         """Score the classes: (n, n_leads, 1, n_samples) to (n, n_classes)."""
-        return self.read_out(self.convolutions(image))
+        return self.read_out(self.features(image))
+
+    def features(self, image: Tensor) -> Tensor:
+        """Describe every 32 samples: (n, n_leads, 1, n_samples) to (n, channels, 1, n_samples / 32)."""
+        return self.convolutions(image)

@@ -31,4 +31,8 @@ class ResNet1d(BeatClassifier):
 
     def score(self, image: Tensor) -> Tensor:
         """Score the classes: (n, n_leads, 1, n_samples) to (n, n_classes)."""
-        return self.head(self.stages(self.stem(image)).mean(dim=(2, 3)))
+        return self.head(self.features(image).mean(dim=(2, 3)))
+
+    def features(self, image: Tensor) -> Tensor:
+        """Describe every 32 samples: (n, n_leads, 1, n_samples) to (n, channels, 1, n_samples / 32)."""
+        return self.stages(self.stem(image))
