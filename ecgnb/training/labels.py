@@ -7,6 +7,7 @@ et al. 2021, doi:10.1109/JBHI.2020.3022989.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,8 @@ from ecgnb.training.loop import fit, predict
 UNIT = 0.25  # mV: about the standard deviation of a chest lead, so that networks read numbers around 1
 
 HIGHPASS = 0.5  # Hz
+
+EPOCHS, LEAST_STEPS = 20, 120  # chosen on half of the patients of PTB-XL's 488 recordings
 
 
 def prepare_leads(signal: NDArray[np.floating[Any]], fs: float) -> Tensor:
@@ -60,7 +63,7 @@ def fit_labels(
     signal: Tensor,
     label: ArrayLike,
     *,
-    epochs: int = 20,
+    epochs: int | None = None,
     batch_size: int = 32,
     lr: float = 0.01,
     weight_decay: float = 0.01,
@@ -78,7 +81,9 @@ def fit_labels(
         As `prepare_leads` gives it; not shorter than what the model reads.
     label : (n, n_labels) array
         0 or 1.
-    epochs, batch_size, lr, weight_decay, seed, verbose
+    epochs : int, optional
+        20 where it is not given, and more for few recordings: as many as take 120 steps.
+    batch_size, lr, weight_decay, seed, verbose
         As for `fit`, with one cycle of the learning rate.
     augment : callable, optional
         Makes the inputs of each step, (n, n_leads, longer) to (n, n_leads, n_samples); `augment_twelve` where it is not
@@ -95,13 +100,14 @@ def fit_labels(
     if labels.ndim != 2 or len(labels) != len(signal) or not np.isin(labels, (0, 1)).all():
         raise UsageError(f"labels of shape {labels.shape}; expected 0 and 1, ({len(signal)}, n_labels)")
     n_samples = _window(model, signal)
+    steps = max(1, math.ceil(len(signal) / max(1, batch_size)))  # an epoch
     return fit(
         model,
         (signal, torch.from_numpy(labels.astype(np.float32))),
         None,
         nn.BCEWithLogitsLoss(),
-        epochs=epochs,
-        batch_size=min(batch_size, max(1, len(signal))),
+        epochs=max(EPOCHS, math.ceil(LEAST_STEPS / steps)) if epochs is None else epochs,
+        batch_size=batch_size,
         lr=lr,
         weight_decay=weight_decay,
         seed=seed,

@@ -112,3 +112,12 @@ def test_what_is_refused():
         prepare_leads(np.full((1, 12, 100), np.nan), 100)
     with pytest.raises(UsageError, match="expected \\(n, n_leads, n_samples\\)"):
         prepare_leads(signal[0], 100)
+
+
+def test_few_recordings_are_seen_more_often():
+    network = models.create("micro_ecgnet", n_samples=64, n_classes=2, n_leads=3)
+    counts = {}
+    for n in (20, 40, 300):
+        signal = torch.randn(n, 3, 70)
+        counts[n] = len(fit_labels(network, signal, np.tile([0, 1], (n, 1))).epochs)
+    assert counts == {20: 120, 40: 60, 300: 20}
