@@ -55,45 +55,46 @@ ptbxl_folder: str = ""  # of the whole of PTB-XL, unpacked; empty for the 488 re
 seed: int = 0  # of folds, first weights and order of batches [0, 4294967295]
 n_folds: int = 5  # of patients, for cross-validation [2, 20]
 epochs: int = 20  # of training, where all patients are there [1, 1000]
-width: float = 0.125  # of the ResNet, as a factor on its channels [0.03, 4]
-n_seeds: int = 3  # trainings from other first weights, for their spread [1, 50]
+width: float = 2.0  # of the small network, as a factor on its channels [0.1, 16]
+n_seeds: int = 3  # trainings from other first weights, whose mean is taken [1, 50]
 n_draws: int = 2  # draws of patients for each point of the learning curve [1, 50]
 few_patients: int = 60  # patients with labels, where pretraining is tested [10, 10000]
-pretrain_epochs: int = 4  # epochs without labels [1, 1000]
+pretrain_steps: int = 700  # steps of training without labels [1, 100000]
 output_dir: str = ""  # folder for the results; empty for a new one below runs/
 
 # %% [markdown]
 # ## Setup
 
 # %%
+import copy
 import hashlib
 import time
+from dataclasses import replace
+from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 import torch
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from ecgnb import metrics, models, plotting
+from ecgnb.classifier import classify_twelve
 from ecgnb.course import Run, show_source, show_text
-from ecgnb.datasets import load_ptbxl, multilabel_patient_folds
+from ecgnb.datasets import MITDB, SVDB, load_ptbxl, multilabel_patient_folds
 from ecgnb.datasets.ptbxl import (
     SUPERCLASS_NAMES,
     SUPERCLASSES,
     WITHDRAWN,
     recommended_split,
 )
+from ecgnb.datasets.ptbxl_signals import resampled
 from ecgnb.datasets.twelve_leads import LEADS, einthoven_error
-from ecgnb.detection.twelve_features import twelve_features
+from ecgnb.detection import extra_trees, logistic_regressions, twelve_features
 from ecgnb.training import fit_labels, predict_labels, prepare_leads, set_seed
 from ecgnb.training.augmentation import mixed_leads
+from ecgnb.training.pretraining import MaskedReconstruction, pretrain
 
 plotting.use_style()
 
@@ -308,21 +309,20 @@ print("all folds together:", round(metrics.macro_auroc(y, said["prevalence"]), 2
 # </details>
 
 # %%
-about = np.column_stack([table.age, table.sex == "F"]).astype(float)
+about = pd.DataFrame({"age": table.age, "female": table.sex == "F"}).astype(float)
 
 
-def regression(train, test, features=about, strength=1.0):
-    """Return probabilities by logistic regression, one for each label."""
-    one_label = LogisticRegression(C=strength, max_iter=2000)
-    steps = SimpleImputer(), StandardScaler(), OneVsRestClassifier(one_label)
-    return (
-        make_pipeline(*steps)
-        .fit(features[train], labels[train])
-        .predict_proba(features[test])
-    )
+def by_table(model, features):
+    """Return what fits a model of scikit-learn to each fold's patients."""
+
+    def score(train, test):
+        fitted = model.fit(features.iloc[train], labels[train])
+        return fitted.predict_proba(features.iloc[test])
+
+    return score
 
 
-said["age and sex"] = out_of_fold(regression)
+said["age and sex"] = out_of_fold(by_table(logistic_regressions(), about))
 
 # %% [markdown]
 # Now what a cardiologist measures. `twelve_features` takes the usual beat of a recording and
@@ -335,13 +335,17 @@ print(features.shape[1], "numbers a recording")
 features.loc[[shown], ["rate", "PR", "QRS", "QTc", "V1_S", "V5_R", "V5_J60"]].round(3)
 
 # %%
-said["logistic regression"] = out_of_fold(
-    lambda train, test: regression(train, test, features.to_numpy(), strength=0.01)
-)
+show_source(logistic_regressions)
 
 # %% [markdown]
-# With more features than patients with MI the regression needs a strong penalty. `strength=0.01`
-# was chosen on half of the patients, before anybody looked at these folds.
+# With more features than patients with MI the regression needs a strong penalty. It was chosen
+# on half of the patients, before anybody looked at these folds. Beside it a forest of randomised
+# trees, which can ask for two features at once:
+
+# %%
+by_regression = by_table(logistic_regressions(), features)
+said["logistic regression"] = out_of_fold(by_regression)
+said["trees"] = out_of_fold(by_table(extra_trees(seed=seed), features))
 
 # %%
 MEASURES = {
@@ -366,51 +370,54 @@ baselines.map("{}".format)
 # %% [markdown]
 # *What do you see?* Age and sex alone, without any ECG, are far better than nothing: the ill are
 # older than the healthy. Whoever reports an AUROC should say what age alone would reach. And the
-# regression sets a high bar. It knows what cardiologists know; a network has to find it in the
+# measurements set a high bar. They know what cardiologists know; a network has to find it in the
 # samples.
 #
 # ## The model and its loss
 #
 # *Starts from: Twelve leads on paper; The labels, and whose they are.*
 #
-# Lesson 04's **ResNet**, with twelve leads where it had one: the first convolution sees all leads
-# of the same moment, as it would see the three colours of an image. It reads 2.5 s at a time.
+# Two networks of lesson 04, with twelve leads where they had one: its smallest, **MicroECGNet**,
+# twice as wide, and its **ResNet**, an eighth as wide. The first convolution sees all leads of the
+# same moment, as it would see the three colours of an image. Both read 2.5 s at a time. The small
+# one is our main network: it did better on half of the patients, before we looked at these folds.
 
 # %% tags=["hide-input"]
+channels = [max(1, round(n * width)) for n in (8, 12, 16, 24)]
 figure = plotting.plot_network(
     [
         ("leads", "12 x 250"),
-        ("stem", f"{max(1, round(64 * width))} x 63"),
-        ("stages 1, 2", f"{max(1, round(128 * width))} x 32"),
-        ("stages 3, 4", f"{max(1, round(512 * width))} x 8"),
-        ("mean", f"{max(1, round(512 * width))}"),
-        ("head", "5 scores"),
+        ("convolution 1", f"{channels[0]} x 63"),
+        ("convolution 2", f"{channels[1]} x 32"),
+        ("convolution 3", f"{channels[2]} x 16"),
+        ("convolution 4", f"{channels[3]} x 8"),
+        ("read-out", "5 scores"),
     ],
-    title="A ResNet of twelve leads",
+    title="The small network of twelve leads",
 )
 run.show(
     figure,
     "network",
-    alt="Twelve leads of 250 samples pass a stem, four stages and a mean over time; a "
-    "head gives five scores.",
+    alt="Twelve leads of 250 samples pass four convolutions; a read-out scores "
+    "five labels.",
 )
 
 # %%
-show_source(models.ResNet1d)
+show_source(models.MicroECGNet)
 
 # %%
 WINDOW = 250  # samples that the network reads at once
 
 
-def new_network(name="resnet1d", n_leads=12, scale=width):
+def new_network(name="micro_ecgnet", n_leads=12, scale=width):
     """Return an untrained network of several leads."""
     shape = {"n_samples": WINDOW, "n_classes": 5, "n_leads": n_leads}
     return models.create(name, **shape, width=scale)
 
 
 # %%
-smallest = ("micro_ecgnet", 12, 2.0)
-costs = {"ResNet": new_network(), "micro, widened": new_network(*smallest)}
+resnet = ("resnet1d", 12, 0.125)
+costs = {"small network": new_network(), "ResNet": new_network(*resnet)}
 pd.DataFrame(
     {
         name: {
@@ -469,19 +476,23 @@ def by_network(*kind, first=seed, x=x):
 
 # %% tags=["nbval-ignore-output"]
 started = time.perf_counter()
-said["ResNet"] = out_of_fold(by_network())
-train_seconds = time.perf_counter() - started
-print(f"one training of the ResNet: {train_seconds / len(folds):.1f} s")
+said["ResNet"] = out_of_fold(by_network(*resnet))
+print(
+    f"one training of the ResNet: {(time.perf_counter() - started) / len(folds):.1f} s"
+)
 
 # %% tags=["nbval-ignore-output"]
-said["micro, widened"] = out_of_fold(by_network(*smallest))
+started = time.perf_counter()
+said["small network"] = out_of_fold(by_network())
+train_seconds = time.perf_counter() - started
+print(f"one training of the small one: {train_seconds / len(folds):.1f} s")
 
 # %% [markdown]
 # A number of one training is one draw. Train again from other first weights, and see how far the
 # score moves although data and patients are the same:
 
 # %% tags=["nbval-ignore-output"]
-draws = [said["ResNet"]]
+draws = [said["small network"]]
 for number in range(1, n_seeds):
     draws.append(out_of_fold(by_network(first=seed + number)))
 by_seed = [metrics.macro_auroc(y, one) for one in draws]
@@ -492,8 +503,8 @@ print("macro AUROC:", np.round(by_seed, 3).tolist())
 # the regression, too.
 
 # %%
-said["ResNets"] = np.mean(draws, axis=0)
-said["ResNets + regression"] = (said["ResNets"] + said["logistic regression"]) / 2
+said["networks"] = np.mean(draws, axis=0)
+said["networks + regression"] = (said["networks"] + said["logistic regression"]) / 2
 compared = scores_of(said)
 compared.map("{}".format)
 
@@ -524,10 +535,11 @@ def against(name, other):
 differences = {
     f"{name} minus {other}": against(name, other)
     for name, other in [
-        ("ResNet", "logistic regression"),
-        ("ResNet", "micro, widened"),
-        ("ResNets", "ResNet"),
-        ("ResNets + regression", "logistic regression"),
+        ("small network", "ResNet"),
+        ("networks", "small network"),
+        ("networks", "logistic regression"),
+        ("networks", "trees"),
+        ("networks + regression", "networks"),
     ]
 }
 pd.Series(differences).map("{:+}".format).to_frame("macro AUROC")
@@ -539,24 +551,27 @@ show_text(
     f"{'is' if len(clear) == 1 else 'are'} clear of zero"
     + (f": {'; '.join(clear)}. " if clear else ". ")
     + "(The intervals are over patients. They don't contain that another training "
-    f"would have given another network: {n_seeds} trainings of the ResNet differ by "
+    f"would have given another network: {n_seeds} trainings of the small one differ by "
     f"{max(by_seed) - min(by_seed):.3f}.)"
 )
 
 # %%
-CHOSEN = "ResNets + regression"
-by_label = metrics.label_table(y, said[CHOSEN], patient, SUPERCLASSES)
-by_label.round(3)
+of_networks = metrics.label_table(y, said["networks"], patient, SUPERCLASSES)
+of_trees = metrics.label_table(y, said["trees"], patient, SUPERCLASSES)
+of_networks.join(of_trees[["auroc", "low", "high"]], rsuffix=" of trees").round(3)
 
 # %% [markdown]
-# (We look closer at the committee. That it would be the committee was decided on half of the
-# patients, before this comparison; whoever takes the best row of a table of test scores has
-# chosen on the test.)
+# *What do you see?* Measurements and trees win here, above all in infarction (MI) and hypertrophy
+# (HYP), which the fewest patients have. The network sees every sample, but it would have to
+# learn from these few what a Q wave is. Cardiologists needed a century.
 
 # %%
 if real and not is_whole and epochs >= 20:
-    assert compared.loc[CHOSEN, "macro AUROC"].value > 0.84
-    assert compared.loc["ResNet", "macro AUROC"].value > 0.78
+    scores = compared["macro AUROC"].map(lambda one: one.value)
+    assert scores["networks"] > 0.84 and scores["ResNet"] > 0.78
+    assert scores["trees"] > scores["networks"], "measurements win on these patients"
+    gap = of_trees.auroc - of_networks.auroc
+    assert gap[["MI", "HYP"]].min() > gap[["NORM", "STTC"]].max()
 
 # %% [markdown]
 # ## How few leads are enough?
@@ -584,7 +599,8 @@ LEAD_SETS = {
 def by_leads(names, first):
     """Return the scores of a network that reads some of the leads."""
     some = x[:, [LEADS.index(name) for name in names]]
-    return out_of_fold(by_network("resnet1d", len(names), first=first, x=some))
+    network = ("micro_ecgnet", len(names), width)
+    return out_of_fold(by_network(*network, first=first, x=some))
 
 
 # %% tags=["nbval-ignore-output"]
@@ -592,7 +608,7 @@ for name, names in LEAD_SETS.items():
     if name != "12 leads":
         of_seeds = [by_leads(names, seed + number) for number in range(n_seeds)]
         said[name] = np.mean(of_seeds, axis=0)
-said["12 leads"] = said["ResNets"]
+said["12 leads"] = said["networks"]
 
 # %%
 leads_table = pd.DataFrame({"macro AUROC": scores_of(LEAD_SETS)["macro AUROC"]})
@@ -651,6 +667,12 @@ def trained_on(rows, first, network=None):
 
 
 # %% tags=["nbval-ignore-output"]
+train, test = folds[-1]
+fold_network = trained_on(train, seed)
+of_one_fold = metrics.macro_auroc(labels[test], predict_labels(fold_network, x[test]))
+print(f"the last fold alone, {len(test)} recordings: {of_one_fold:.3f}")
+
+# %% tags=["nbval-ignore-output"]
 most = min(len(np.unique(records.patient[train])) for train, _ in folds)
 sizes = [n for n in (60, 120, 240) if n < most] + [most]
 
@@ -666,7 +688,7 @@ def by_few(n, draw):
 
 
 # %% tags=["nbval-ignore-output"]
-scored = {(n, draw): by_few(n, draw) for n in sizes for draw in range(n_draws)}
+scored = {pair: by_few(*pair) for pair in product(sizes, range(n_draws))}
 
 # %%
 rows = [
@@ -723,9 +745,127 @@ show_text(
     + (
         "At that rate the published value would take "
         f"{(PUBLISHED[1] - last) / per_doubling:.1f} more doublings. It was reached "
-        f"with {away:.1f} more. Don't believe a line that is drawn so far beyond its points."
+        f"with {away:.1f} more. Don't believe a line drawn so far beyond its points."
         if per_doubling > 0.002
         else "That is too little to draw a line through."
+    )
+)
+
+# %% [markdown]
+# ## Does pretraining without labels help?
+#
+# *Starts from: all sections above, but for: Why accuracy is no measure here; How few leads are
+# enough?*
+#
+# Labels are dear, recordings are cheap. **Self-supervised pretraining** gives the network a task
+# that needs no labels: hide pieces of the leads, and whole leads, and let it draw what stood
+# there. Then it learns from `few_patients` patients with labels. The recordings to pretrain on are
+# the fold's training part, all of it, without labels; and half an hour each of strangers from
+# the MIT-BIH and the Supraventricular database, who have two leads. (The patients of a test part
+# must not be among them. They have no labels here, and still are the test.)
+#
+# <details><summary>Guess first: what must a network know to draw a hidden V1 from the other
+# leads?</summary>
+#
+# How the leads hang together, which is much of how a heart lies and how it contracts. Whether that's
+# what tells MI from not MI is another question. That's why we measure it.
+# </details>
+
+# %%
+PLACE_OF = {"MLII": "II", "ECG1": "II"} | {name: name for name in LEADS[6:]}
+
+
+def stretches_of(record, every=6):
+    """Return some ten-second stretches of a record in the places of twelve leads."""
+    wave = resampled(record.signal.T, record.fs, records.fs)
+    n = wave.shape[1] // 1000
+    cut = wave[:, : n * 1000].reshape(len(wave), n, 1000).transpose(1, 0, 2)[::every]
+    found = np.zeros((len(cut), 12, 1000), np.float32)
+    for number, lead in enumerate(record.leads):
+        if lead in PLACE_OF:
+            found[:, LEADS.index(PLACE_OF[lead])] = cut[:, number]
+    return found
+
+
+# %% [markdown]
+# (The Supraventricular database doesn't say which leads it has. We put its first where II stands,
+# which may be wrong. A lead that wasn't recorded stays zero, and nothing is asked about it.)
+
+# %% tags=["nbval-ignore-output"]
+strangers = MITDB.load_records(MITDB.records, data=records.source)
+strangers += SVDB.load_records(SVDB.records, data=records.source)
+foreign = np.concatenate([stretches_of(one) for one in strangers])
+foreign = prepare_leads(np.nan_to_num(foreign), records.fs)
+print(f"{len(foreign):,} stretches of {len(strangers)} recordings")
+
+# %%
+show_source(MaskedReconstruction.forward)
+
+
+# %%
+def pretrained(signal):
+    """Return a network whose convolutions learned without labels, and their errors."""
+    set_seed(seed)
+    network = new_network()
+    n_epochs = max(1, round(pretrain_steps * 32 / len(signal)))  # 32 at a time
+    history = pretrain(network, signal, epochs=n_epochs, seed=seed)
+    return network, [history.train_loss[0], history.train_loss[-1]]
+
+
+# %% tags=["nbval-ignore-output"]
+READY = {"nothing": [new_network() for _ in folds]}
+errors_of = {}
+for name, more in {"PTB-XL": foreign[:0], "PTB-XL and strangers": foreign}.items():
+    both = [pretrained(torch.cat([x[train], more])) for train, _ in folds]
+    READY[name] = [network for network, _ in both]
+    errors_of[name] = both[0][1]
+pd.DataFrame(errors_of, ["first epoch", "last epoch"]).round(3).T
+
+
+# %% [markdown]
+# The error of what was hidden falls, so something was learned. (Its unit is 0.25 mV, small errors
+# squared.) Does it help where labels are few?
+
+
+# %%
+def from_ready(name, draw):
+    """Return the scores after training on few patients, beginning from a network."""
+
+    def score(train, test):
+        number = [np.array_equal(test, other) for _, other in folds].index(True)
+        rows = some_patients(train, few_patients, draw)
+        network = copy.deepcopy(READY[name][number])
+        return predict_labels(trained_on(rows, seed + draw, network), x[test])
+
+    return out_of_fold(score)
+
+
+# %% tags=["nbval-ignore-output"]
+for name in READY:
+    of_draws = [from_ready(name, draw) for draw in range(n_draws)]
+    said[f"from {name}"] = np.mean(of_draws, axis=0)
+
+# %%
+pretraining = pd.DataFrame(
+    {
+        "macro AUROC": scores_of([f"from {name}" for name in READY])["macro AUROC"],
+        "minus from nothing": [against(f"from {n}", "from nothing") for n in READY],
+    }
+)
+pretraining.map("{:.3f}".format)
+
+# %% tags=["hide-input"]
+gains = pretraining["minus from nothing"].iloc[1:]
+show_text(
+    f"With {few_patients} patients with labels pretraining changes the macro AUROC by "
+    + " and ".join(
+        f"{g.value:+.3f} ({n.removeprefix('from ')})" for n, g in gains.items()
+    )
+    + ". "
+    + (
+        "At least one of the two is clear of zero."
+        if any(g.low > 0 or g.high < 0 for g in gains)
+        else "Neither is clear of zero on these patients."
     )
 )
 
@@ -735,10 +875,10 @@ show_text(
 # *Starts from: all sections above, but for: Why accuracy is no measure here; How few leads are
 # enough?; How does it grow with patients?; Does pretraining without labels help?*
 #
-# In which recordings is the committee most sure of a label that the cardiologist didn't give?
+# In which recordings are the networks most sure of a label that the cardiologist didn't give?
 
 # %%
-wrong = np.where(y == 0, said[CHOSEN], 0.0)
+wrong = np.where(y == 0, said["networks"], 0.0)
 rows, of_label = np.unravel_index(np.argsort(wrong, axis=None)[::-1][:5], wrong.shape)
 errors = table.iloc[tested[rows]][["ecg_id", "report", "statements"]]
 errors.insert(1, "says", [SUPERCLASSES[k] for k in of_label])
@@ -757,7 +897,7 @@ figure = plotting.plot_twelve_leads(
 run.show(
     figure,
     "error",
-    alt="Twelve leads of the recording on which the committee is most sure of a label "
+    alt="Twelve leads of the recording on which the networks are most sure of a label "
     "that it doesn't have.",
 )
 
@@ -770,6 +910,32 @@ run.show(
 # Some statements lie on the border of two superclasses, and two cardiologists would not always
 # write the same.
 
+# %% [markdown]
+# ## From a score to an answer
+#
+# *Starts from: Twelve leads on paper.*
+#
+# A score orders patients, and that's all that AUROC measures. Who reads one ECG wants an answer.
+# The course's tool has a network that was trained on all 488 recordings. Its scores were
+# calibrated on patients that networks of its kind had not learned from, and by these it says
+# *yes*, *no* or *cannot say* to each label, as lesson 07's prediction sets do. (It has learned from
+# the recordings of this lesson, so this is a look at its answers and no test.)
+
+# %%
+normal = records.recording(shown)
+answer = classify_twelve(normal)
+answer.labels[["superclass", "probability", "answer", "right_yes", "right_no"]].round(2)
+
+# %% [markdown]
+# The last two columns say how often such answers were right in cross-validation. And before
+# anything else the tool looks for doubt. Exchange the wires of the arms:
+
+# %%
+exchanged = normal.signal[[0, 2, 1, 4, 3, *range(5, 12)]].copy()
+exchanged[0] *= -1
+doubtful = classify_twelve(replace(normal, signal=exchanged))
+print(*doubtful.doubts, sep="\n")
+doubtful.labels[["superclass", "answer"]].set_index("superclass").T
 # %% [markdown]
 # ## Quiz
 #
@@ -787,8 +953,8 @@ def ask(question, answer):
 
 by_age = compared.loc["age and sex", "macro AUROC"].value
 ask(
-    f"1. A paper reports that its network is right about HYP in {never['HYP']:.0%} of the "
-    "recordings. What should you ask?",
+    f"1. A paper reports that its network is right about HYP in {never['HYP']:.0%} of "
+    "the recordings. What should you ask?",
     "How many have HYP. Always saying no is right as often here.",
 )
 ask(
@@ -798,8 +964,8 @@ ask(
     "short way, since an ECG shows age.",
 )
 ask(
-    "3. The loss of lesson 02 was one cross-entropy over the classes. Why are there five "
-    "binary ones here?",
+    "3. The loss of lesson 02 was one cross-entropy over the classes. Why are there "
+    "five binary ones here?",
     "Because labels don't compete: a recording may have several of them, or none.",
 )
 ask(
@@ -809,8 +975,8 @@ ask(
     "convolution to find differ. And each score has an interval.",
 )
 ask(
-    f"5. With {sizes[-1]} training patients the score is {last:.2f}, the published one is "
-    "0.93. Is the published network better?",
+    f"5. With {sizes[-1]} training patients the score is {last:.2f}, the published one "
+    "is 0.93. Is the published network better?",
     "That can't be told from here. It had far more recordings, another test set, and "
     "another shape. Only one thing at a time may change.",
 )
@@ -821,7 +987,7 @@ ask(
 # **1. Swapped arms.** (about 15 minutes) The wires of the arms are exchanged now and then. Then
 # lead I is upside down, II and III are exchanged, and so are aVR and aVL. Do that to the test
 # recordings of the last fold (`x[test]`), let `fold_network` score them, and keep in
-# `auroc_swapped` its macro AUROC. It was trained on that fold's other patients in the cell below.
+# `auroc_swapped` its macro AUROC. Section *How does it grow with patients?* has trained it.
 #
 # <details><summary>A solution</summary>
 #
@@ -845,22 +1011,17 @@ ask(
 # assert abs(auroc_swapped - expected) < 0.002, f"got {auroc_swapped:.3f}, expected {expected:.3f}: is lead I upside down, II exchanged with III, and aVR with aVL?"
 # ```
 # </details>
-
-# %%
-train, test = folds[-1]
-fold_network = trained_on(train, seed)
-
-# %% [markdown]
+#
 # **2. Fold by fold.** (about 10 minutes) We pooled the scores of all folds. Keep in
-# `fold_by_fold` the mean of the folds' own macro AUROCs of the ResNet, from `said["ResNet"]` and
+# `fold_by_fold` the mean of the folds' own macro AUROCs of the networks, from `said["networks"]` and
 # `tested`. Is it higher than the pooled one, and why?
 #
 # <details><summary>A solution</summary>
 #
 # ```python
 # of_each_fold = [np.isin(tested, test) for _, test in folds]
-# fold_by_fold = float(np.mean([metrics.macro_auroc(y[rows], said["ResNet"][rows]) for rows in of_each_fold]))
-# print(fold_by_fold, metrics.macro_auroc(y, said["ResNet"]))
+# fold_by_fold = float(np.mean([metrics.macro_auroc(y[rows], said["networks"][rows]) for rows in of_each_fold]))
+# print(fold_by_fold, metrics.macro_auroc(y, said["networks"]))
 # ```
 #
 # Usually it is a little higher: in the pooled score a patient of one fold is also compared with
@@ -870,7 +1031,7 @@ fold_network = trained_on(train, seed)
 #
 # ```python
 # whole = np.full(labels.shape, np.nan)
-# whole[tested] = said["ResNet"]
+# whole[tested] = said["networks"]
 # expected = np.mean([metrics.macro_auroc(labels[test], whole[test]) for _, test in folds])
 # assert abs(fold_by_fold - expected) < 1e-6, f"got {fold_by_fold:.4f}, expected {expected:.4f}: the mean over the folds, each scored alone"
 # ```
@@ -894,12 +1055,13 @@ fold_network = trained_on(train, seed)
 # - You *read* twelve leads, and proved that six of them say what two say.
 # - You *scored* several labels at once, beside prevalence, age and sex, and a cardiologist's
 #   measures.
-# - You *trained* networks for several labels on some hundred recordings, each crop another one.
+# - You *trained* networks for several labels on some hundred recordings, each crop another one,
+#   and saw measurements with trees do better.
 # - You *compared* twelve leads with fewer on the same patients.
 # - You *drew* a learning curve, and didn't draw it too far.
 # - You *tested* pretraining without labels.
 #
-# **In practice.** Begin with measurements and a regression: on little data they are hard to beat.
+# **In practice.** Begin with measurements: on little data they are hard to beat.
 # Report what age alone reaches. Give intervals over patients, and compare models in pairs on the
 # same patients. And say how many patients it took.
 #
@@ -919,6 +1081,10 @@ fold_network = trained_on(train, seed)
 #   [doi:10.1109/CVPR.2016.90](https://doi.org/10.1109/CVPR.2016.90)
 # - Sechidis, Tsoumakas, Vlahavas 2011. On the stratification of multi-label data.
 #   [doi:10.1007/978-3-642-23808-6_10](https://doi.org/10.1007/978-3-642-23808-6_10)
+# - He and others 2022. Masked autoencoders are scalable vision learners.
+#   [doi:10.1109/CVPR52688.2022.01553](https://doi.org/10.1109/CVPR52688.2022.01553)
+# - Geurts, Ernst, Wehenkel 2006. Extremely randomized trees.
+#   [doi:10.1007/s10994-006-6226-1](https://doi.org/10.1007/s10994-006-6226-1)
 #
 # ## The record of this run
 #
@@ -930,29 +1096,28 @@ run.save_model(
     trained_on="PTB-XL, 488 recordings, one fold left out",
     classes=SUPERCLASSES,
 )
-scores = {name.replace(" ", "_"): one for name, one in said.items()}
-run.save_predictions(
-    ecg_id=table.ecg_id.to_numpy()[tested], patient=patient, y_true=y, **scores
-)
+by_name = {name.replace(" ", "_"): one for name, one in said.items()}
+ecg_id = table.ecg_id.to_numpy()[tested]
+run.save_predictions(ecg_id=ecg_id, patient=patient, y_true=y, **by_name)
 
 # %% tags=["hide-input", "nbval-ignore-output"]
-top = compared.loc[CHOSEN, "macro AUROC"]
-by_measuring = compared.loc["logistic regression", "macro AUROC"].value
+top = compared.loc["networks", "macro AUROC"]
+by_measuring = compared.loc["trees", "macro AUROC"].value
 found = dict(
     headline=f"Macro AUROC of five labels, {len(y)} recordings, each by models that "
-    f"never met its patient: {CHOSEN} {top.value:.3f} ({top.low:.3f} to {top.high:.3f}); "
-    f"logistic regression on measurements {by_measuring:.3f}; age and sex alone "
-    f"{by_age:.3f}.",
+    f"never met its patient: networks {top.value:.3f} "
+    f"({top.low:.3f} to {top.high:.3f}); trees on measurements {by_measuring:.3f}; "
+    f"age and sex alone {by_age:.3f}.",
     macro_auroc=top,
-    chosen=CHOSEN,
     models=compared.to_dict("index"),
     differences=differences,
     by_seed=by_seed,
-    by_label=by_label.to_dict("index"),
+    by_label=of_networks.to_dict("index"),
+    by_label_of_trees=of_trees.to_dict("index"),
     leads=leads_table.to_dict("index"),
     leads_by_label={name: one.tolist() for name, one in of_each.items()},
     curve=curve.to_dict("records"),
-    # pretraining=pretraining.to_dict("index"),
+    pretraining=pretraining.to_dict("index"),
     n_patients=len(np.unique(patient)),
     baseline_measure="macro AUROC",
     baselines={k: baselines.loc[k, "macro AUROC"].value for k in baselines.index},
