@@ -221,6 +221,38 @@ def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+@app.command("grade")
+def grade_submissions(
+    folder: Annotated[Path, typer.Argument(help="Notebooks of exercises: STUDENT.ipynb each, or nbgrader's folders.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Table to write (.csv).")],
+    lesson: Annotated[str, typer.Option(help="Number of the lesson; else each notebook says.")] = "",
+    profile: Annotated[str, typer.Option(help="Size of the lesson: smoke, default or full.")] = "smoke",
+    jobs: Annotated[int, typer.Option(help="Submissions at a time; 0: one a core.", min=0, max=256)] = 0,
+    seconds: Annotated[float, typer.Option(help="Time for each exercise.", min=1, max=86400)] = 120,
+    memory: Annotated[float, typer.Option(help="GB of memory, beyond the lesson's own.", min=0.1, max=1024)] = 2,
+) -> None:
+    """Grade a class's exercises: points, what failed, what is alike; a second call goes on where the first ended."""
+    from ecgnb.course.grading.grade import Asked, grade, journal_of
+    from ecgnb.course.grading.walls import Limits
+
+    limits = Limits(seconds=seconds, memory=int(memory * 2**30))
+    asked = Asked(folder, output, lesson, profile, limits, jobs or os.cpu_count() or 1)
+    with tqdm(unit="submission", desc="grade", disable=not sys.stderr.isatty()) as bar:
+
+        def progress(done: int, of: int) -> None:
+            bar.total = of
+            bar.update(done - bar.n)
+
+        try:
+            rows = grade(asked, lambda line: bar.write(f"note: {line}", file=sys.stderr), progress)
+        except KeyboardInterrupt:
+            raise RunError(f"interrupted; what is graded is kept in {journal_of(output)}: call again") from None
+    from ecgnb.course.grading.table import sums
+
+    _print(("student", "lesson", "points", "not right", "similar to"), sums(rows))
+    typer.echo(f"table: {output}")
+
+
 @app.command("fetch")
 def fetch_data(
     dataset: Annotated[str, typer.Argument(help="Its name, as `ecgnb data` lists it, or ptbxl-full.")],

@@ -1,0 +1,1 @@
+"""Grading of exercises that a class hands in: found, read within bounds, executed behind walls, checked, compared."""
