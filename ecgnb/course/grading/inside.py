@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import IO, Any
 
 from ecgnb.errors import plain_text
@@ -64,6 +64,7 @@ def _shell(namespace: dict[str, Any]) -> Any:
     shell = InteractiveShell.instance(user_ns=namespace, config=Config(HistoryManager={"enabled": False}))
     for name in ("system", "getoutput", "enable_gui"):  # there is neither a network to install from nor a screen
         setattr(shell, name, lambda *_, **__: None)
+    setattr(shell, "_tee", lambda channel: nullcontext())  # noqa: B010  (IPython 9 keeps all that a cell prints)
 
     this = os.getpid()
 

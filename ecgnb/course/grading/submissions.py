@@ -101,10 +101,11 @@ def read_bytes(path: Path) -> bytes:
         if path.is_symlink():
             raise UnreadableError("is a symbolic link; expected the notebook itself") from None
         raise UnreadableError(f"cannot be read: {fault.strerror}") from None
+    state = os.fstat(descriptor)
+    if not stat.S_ISREG(state.st_mode):
+        os.close(descriptor)
+        raise UnreadableError("is no file; expected a notebook")
     with os.fdopen(descriptor, "rb") as stream:
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode):
-            raise UnreadableError("is no file; expected a notebook")
         content = stream.read(MOST_BYTES + 1) if state.st_size <= MOST_BYTES else b""
     if state.st_size > MOST_BYTES or len(content) > MOST_BYTES:
         raise UnreadableError(
