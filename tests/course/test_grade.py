@@ -14,7 +14,8 @@ from filelock import FileLock
 
 from ecgnb.cli import main
 from ecgnb.course.exercises import exercises, notebook
-from ecgnb.course.grading import attempt, similar, submissions, table
+from ecgnb.course.grading import processes, similar, submissions, table
+from ecgnb.course.grading.doubts import doubts
 from ecgnb.course.grading.grade import Asked, grade, journal_of
 from ecgnb.course.grading.walls import Limits, View, view
 from ecgnb.course.lessons import find
@@ -116,6 +117,7 @@ HOSTILE = {
     "exits": "raise SystemExit(0)",
     "odd": "class Odd(Exception):\n    def __str__(self): raise self\nraise Odd",
     "strange": "class Same:\n    def __eq__(self, other): raise KeyboardInterrupt\ntwice = Same()",
+    "equals": "class Same:\n    def __eq__(self, other): return True\ntwice = Same()",
     "changes": "numbers = []\ntwice = 12",
     "blank": "twice = ...",
     "right": "%matplotlib inline\n!pip install what\ntwice = 2 * sum(numbers)",
@@ -157,7 +159,7 @@ def is_running(words):
 @pytest.mark.slow
 def test_nothing_that_is_handed_in_does_harm(course, monkeypatch):
     course.chmod(0o755)  # as if all lay in a folder of Python's own: what is within and secret is hidden
-    monkeypatch.setattr(attempt, "view", lambda hidden, readable: view(hidden, [*readable, str(course)]))
+    monkeypatch.setattr(processes, "view", lambda hidden, readable: view(hidden, [*readable, str(course)]))
     notes = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         for name, code in HOSTILE.items():
@@ -172,12 +174,13 @@ def test_nothing_that_is_handed_in_does_harm(course, monkeypatch):
         "loop": "timeout", "hides its loop": "timeout", "bomb": status["bomb"], "fills": "error", "many files": "error",
         "hoards": "memory", "prints": "timeout", "searches": "failed", "calls": "error", "syntax": "syntax error",
         "leaves": "died", "forges": "died", "demon": "ok", "exits": "error", "odd": "error", "strange": "failed",
-        "changes": "ok", "blank": "not solved", "right": "ok", "wrong": "failed",
+        "equals": "ok", "changes": "ok", "blank": "not solved", "right": "ok", "wrong": "failed",
     }  # fmt: skip
     assert status["bomb"] in ("error", "killed", "memory")
     assert found["searches", 1].message == "twice is found [] False; expected 12"
     assert "unreachable" in found["calls", 1].message
     assert found["syntax", 1].message == "SyntaxError: line 1: invalid syntax"
+    assert found["equals", 1].message == "look at the code: it has __eq__, which could deceive the check"
     assert found["wrong", 1].message == "twice is 13; expected 12"
     assert found["right", 3].status == "open" and found["right", 3].max == 0
     assert found["right", 1].similar_to == "" and found["right", 2].points == 1
@@ -187,7 +190,7 @@ def test_nothing_that_is_handed_in_does_harm(course, monkeypatch):
 
 @pytest.mark.slow
 def test_without_walls_it_says_so_and_ends_what_it_can(course, monkeypatch):
-    monkeypatch.setattr(attempt, "view", lambda hidden, readable: View(("/nowhere",)))
+    monkeypatch.setattr(processes, "view", lambda hidden, readable: View(("/nowhere",)))
     for name in ("loop", "fills", "calls", "demon", "right", "leaves"):
         code = HOSTILE[name].replace("PORT", "9").replace("86413", "86414")
         handed_in(course / "class" / f"{name}.ipynb", code)
@@ -222,7 +225,7 @@ def test_the_command_goes_on_where_it_ended(course, capsys, monkeypatch):
     assert [row["student"] for row in rows] == ["'=cmd()"] * 3 + ["anna"] * 3 + ["bob"]
     assert "broken JSON" in rows[-1]["message"]
     assert len(journal_of(table_file).read_text().splitlines()) == 3
-    monkeypatch.setattr(attempt.LessonProcess, "begin", None)  # nothing is executed again
+    monkeypatch.setattr(processes.LessonProcess, "begin", None)  # nothing is executed again
     with journal_of(table_file).open("a") as stream:
         stream.write('{"key": "cut sho')
     main_quietly()
@@ -369,6 +372,21 @@ def test_renamed_copies_are_alike_and_the_courses_code_is_nobodys():
     assert similar.alike({"a": [LONG + "x ="], "b": [LONG + "x ="]}, [])["a"]["b"] == 1, "broken code is compared, too"
     assert similar.same_code("a = 1 + b  # so\n", "c = 1+b") and not similar.same_code("a = 1", "a = 2")
     assert not similar.same_code("", "")
+
+
+def test_code_that_could_deceive_the_checks_is_shown_to_a_person():
+    plain = "%matplotlib inline\nimport numpy as np\nnet.weight = np.mean(x)\nnet = 1", "def __init__(self): self.x = 1"
+    assert doubts(plain) == []
+    tricks = {
+        "np.isclose = lambda *_: True": "np.isclose =",
+        "%time\nimport builtins": "builtins",
+        "from sys import _getframe": "_getframe",
+        "class A:\n    def __eq__(self, other): return True": "__eq__",
+        "from ecgnb.course.grading import inside": "ecgnb.course",
+        "().__class__.__subclasses__()": "__subclasses__",
+    }
+    assert all(told in doubts([code]) for code, told in tricks.items())
+    assert doubts(["a = = 1", "(" * 10_000]) == []
 
 
 def test_cells_of_the_table_compute_nothing():

@@ -9,14 +9,16 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from ecgnb.course.exercises import Exercise, exercises
 from ecgnb.course.grading import similar, table
-from ecgnb.course.grading.attempt import LessonProcess, Step, Verdict, attempt
+from ecgnb.course.grading.attempt import Step, Verdict, attempt
+from ecgnb.course.grading.doubts import doubts
+from ecgnb.course.grading.processes import LessonProcess
 from ecgnb.course.grading.submissions import (
     Submission,
     UnreadableError,
@@ -195,7 +197,7 @@ def _graded(
 def _rows(one: _Read, wanted: dict[int, Exercise], verdicts: dict[int, Verdict]) -> list[Row]:
     """Return a submission's rows, one an exercise."""
     assert one.lesson is not None and one.steps is not None
-    rows = []
+    rows, odd = [], doubts([step.code for step in one.steps])
     for number, exercise in wanted.items():
         own = "\n".join(step.code for step in one.steps if step.exercise == number)
         solved = bool(exercise.solution) and similar.same_code(own, exercise.solution)
@@ -203,7 +205,10 @@ def _rows(one: _Read, wanted: dict[int, Exercise], verdicts: dict[int, Verdict])
             lacks = Verdict("missing", f"no cell answers it: none below its task, none that makes {exercise.names[0]}")
             verdict = verdicts.get(number, lacks)
         else:
-            verdict = Verdict("open", f"{len(own.split())} words of code to read" if own else "no code")
+            verdict = Verdict("open", "an open task: for a person to read")
+        if verdict.status == "ok" and odd:
+            told = f"look at the code: it has {', '.join(odd)}, which could deceive the check"
+            verdict = replace(verdict, message=f"{verdict.message}; {told}" if verdict.message else told)
         rows.append(
             Row(
                 one.submission.student, one.lesson.number, one.name, number, ", ".join(exercise.names),

@@ -1,0 +1,56 @@
+"""What in a submission's code could deceive the checks, which run in its process: for a person to look at."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+REACHING = {
+    "builtins", "__builtins__", "_getframe", "settrace", "setprofile", "gc", "inspect", "ctypes", "importlib",
+    "setattr", "globals", "AssertionError", "threading", "atexit", "signal",
+}  # fmt: skip
+
+COMMON = {"__init__", "__len__", "__getitem__", "__call__", "__repr__", "__str__", "__name__", "__iter__"}
+
+MOST = 5  # told of
+
+
+def doubts(cells: Sequence[str]) -> list[str]:
+    """Return what code uses or changes that a plain answer has no reason to: names, attributes of others' modules.
+
+    It is a hint. Code can hide what it does, and may have a good reason for what it shows.
+    """
+    nodes = [node for code in cells for node in _nodes(code)]
+    own = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    found = []
+    for node in nodes:
+        if isinstance(node, ast.Attribute):
+            names = [node.attr]
+            if isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name) and node.value.id not in own:
+                found.append(f"{node.value.id}.{node.attr} =")
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            module = getattr(node, "module", None) or ""
+            names = [part for alias in node.names for part in alias.name.split(".")] + module.split(".")
+            whole = [module, *(alias.name for alias in node.names)]
+            names += ["ecgnb.course"] * any(name.startswith("ecgnb.course") for name in whole)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names = [node.name]
+        else:
+            names = [node.id] if isinstance(node, ast.Name) else []
+        found += [name for name in names if name in REACHING | {"ecgnb.course"} or _is_special(name)]
+    return list(dict.fromkeys(found))[:MOST]
+
+
+def _nodes(code: str) -> list[ast.AST]:
+    """Return the nodes of a cell's code, magics included; none of what is no code."""
+    try:
+        return list(ast.walk(ast.parse(TransformerManager().transform_cell(code))))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__") and name not in COMMON
