@@ -176,6 +176,7 @@ def _graded(
         raise UsageError(f"lesson {lesson.number} has no exercise with a check; nothing of it can be graded")
     stop = threading.Event()
     hidden = [asked.folder.resolve(), asked.output.resolve().parent]
+    tell(f"lesson {lesson.number} is run first, once for all, in the size {asked.profile}")
     process = LessonProcess(lesson, asked.profile, asked.limits, hidden)
     if process.no_walls:
         tell(
