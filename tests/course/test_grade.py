@@ -6,15 +6,19 @@ import os
 import socket
 import sys
 import textwrap
+from contextlib import suppress
 
 import nbformat
 import psutil
 import pytest
+from conftest import fuzz
 from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ecgnb.cli import main
 from ecgnb.course.exercises import exercises, notebook
-from ecgnb.course.grading import processes, similar, submissions, table
+from ecgnb.course.grading import parsing, processes, similar, submissions, table
 from ecgnb.course.grading.doubts import doubts
 from ecgnb.course.grading.grade import Asked, grade, journal_of
 from ecgnb.course.grading.walls import Limits, View, view
@@ -164,7 +168,7 @@ def test_nothing_that_is_handed_in_does_harm(course, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         for name, code in HOSTILE.items():
             handed_in(course / "class" / f"{name}.ipynb", code.replace("PORT", str(server.getsockname()[1])))
-        rows = grade(asked(course, limits=Limits(seconds=4, memory=2**28, disk=2**24, processes=20)), notes.append)
+        rows = grade(asked(course, limits=Limits(seconds=6, memory=2**28, disk=2**24, processes=20)), notes.append)
     if any("NOT walled in" in note for note in notes):
         pytest.skip(f"this machine builds no walls: {notes}")
     found = by_check(rows)
@@ -195,7 +199,7 @@ def test_without_walls_it_says_so_and_ends_what_it_can(course, monkeypatch):
         code = HOSTILE[name].replace("PORT", "9").replace("86413", "86414")
         handed_in(course / "class" / f"{name}.ipynb", code)
     notes = []
-    rows = grade(asked(course, limits=Limits(seconds=4, memory=2**28, disk=2**24)), notes.append)
+    rows = grade(asked(course, limits=Limits(seconds=6, memory=2**28, disk=2**24)), notes.append)
     assert "NOT walled in here (a stranger cannot read /nowhere)" in notes[1] and "only discouraged" in notes[1]
     found = by_check(rows)
     assert all(found[name, 2].status == "ok" for name in ("loop", "fills", "calls", "demon", "right", "leaves"))
@@ -289,7 +293,7 @@ def test_a_lesson_of_the_course_that_fails_is_told_of(course):
         (b'{"cells": {}}', "no list of cells"),
         (b'{"worksheets": []}', "format 4"),
         (json.dumps({"cells": [{}] * 2001}).encode(), "2,001 cells"),
-        (json.dumps({"cells": [{"cell_type": "code", "source": "x" * 300_001}]}).encode(), "characters of code"),
+        (json.dumps({"cells": [{"cell_type": "code", "source": "x" * 100_001}]}).encode(), "characters of code"),
     ],
 )
 def test_what_is_no_notebook(tmp_path, content, what):
@@ -322,7 +326,8 @@ def test_odd_cells_are_passed_over():
 
 def steps_of(*cells):
     made = [submissions.Cell(kind, source) for kind, source in cells]
-    return [(step.exercise, step.code, step.checked) for step in submissions.answer_steps(made, find("90"))]
+    found = submissions.answer_steps(made, submissions.Form(find("90")))
+    return [(step.exercise, step.code, step.checked) for step in found]
 
 
 def test_answers_are_found_and_checks_are_not_the_submissions(course):
@@ -349,6 +354,8 @@ def test_the_lesson_is_found(course):
     assert of("x.ipynb", 'prepare("90", globals())') == of("x.ipynb", "# Exercises to lesson 90") == "90"
     assert of("my_90.ipynb") == of("x.ipynb") == "90"
     lost = submissions.Submission("anna", "", course / "x.ipynb")
+    with pytest.raises(submissions.UnreadableError, match="belongs to lesson 90; expected 91"):
+        submissions.find_lesson(lost, [submissions.Cell("code", 'prepare("90", globals())')], "91")
     with pytest.raises(submissions.UnreadableError, match="grade with --lesson"):
         submissions.find_lesson(lost, [])
 
@@ -387,6 +394,29 @@ def test_code_that_could_deceive_the_checks_is_shown_to_a_person():
     }
     assert all(told in doubts([code]) for code, told in tricks.items())
     assert doubts(["a = = 1", "(" * 10_000]) == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["source", "id", "a"]), inner, max_size=3)
+    ),
+)
+
+
+@fuzz(100)
+@given(st.lists(JSON, max_size=4) | JSON)
+def test_any_cells_are_read_or_refused(cells):
+    with suppress(submissions.UnreadableError):
+        for cell in submissions.read_cells(json.dumps({"cells": cells}).encode()):
+            assert all(type(text) is str for text in (cell.kind, cell.source, cell.identity))
+
+
+@fuzz(100)
+@given(st.text(alphabet="%!()=:# \n\t'\"\\x0azlambdforiné\0") | st.text())
+def test_any_code_is_looked_at(code):
+    similar.alike({"a": [code], "b": [code + "x"]}, [code])
+    assert doubts([code]) is not None and parsing.own_names(parsing.parsed(code)) is not None
 
 
 def test_cells_of_the_table_compute_nothing():

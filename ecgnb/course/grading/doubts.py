@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from IPython.core.inputtransformer2 import TransformerManager
+from ecgnb.course.grading.parsing import own_names, parsed
 
 REACHING = {
     "builtins", "__builtins__", "_getframe", "settrace", "setprofile", "gc", "inspect", "ctypes", "importlib",
@@ -22,9 +22,9 @@ def doubts(cells: Sequence[str]) -> list[str]:
 
     It is a hint. Code can hide what it does, and may have a good reason for what it shows.
     """
-    nodes = [node for code in cells for node in _nodes(code)]
-    own = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    trees = [tree for code in cells if (tree := parsed(code)) is not None]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    own = set().union(*map(own_names, trees))
     found = []
     for node in nodes:
         if isinstance(node, ast.Attribute):
@@ -42,14 +42,6 @@ def doubts(cells: Sequence[str]) -> list[str]:
             names = [node.id] if isinstance(node, ast.Name) else []
         found += [name for name in names if name in REACHING | {"ecgnb.course"} or _is_special(name)]
     return list(dict.fromkeys(found))[:MOST]
-
-
-def _nodes(code: str) -> list[ast.AST]:
-    """Return the nodes of a cell's code, magics included; none of what is no code."""
-    try:
-        return list(ast.walk(ast.parse(TransformerManager().transform_cell(code))))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
 
 
 def _is_special(name: str) -> bool:

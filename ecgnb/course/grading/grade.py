@@ -20,6 +20,7 @@ from ecgnb.course.grading.attempt import Step, Verdict, attempt
 from ecgnb.course.grading.doubts import doubts
 from ecgnb.course.grading.processes import LessonProcess
 from ecgnb.course.grading.submissions import (
+    Form,
     Submission,
     UnreadableError,
     answer_steps,
@@ -111,7 +112,8 @@ def grade(
         tell(f"{n_others} other files, which are no notebooks (.ipynb), were passed over")
     with _alone(asked.output):
         graded = _read_journal(journal_of(asked.output))
-        read = [_read(one, asked) for one in submissions]
+        forms: dict[Lesson, Form] = {}
+        read = [_read(one, asked, forms) for one in submissions]
         done = sum(1 for one in read if one.fault or one.key in graded)
         progress(done, len(read))
         for lesson in dict.fromkeys(one.lesson for one in read if one.lesson is not None):
@@ -141,14 +143,16 @@ def _alone(output: Path) -> Iterator[None]:
         lock.release(force=True)
 
 
-def _read(one: Submission, asked: Asked) -> _Read:
+def _read(one: Submission, asked: Asked, forms: dict[Lesson, Form]) -> _Read:
     """Read a submission, and find out what it belongs to."""
     read = _Read(one, one.path.relative_to(asked.folder).as_posix())
     try:
         content = read_bytes(one.path)
         cells = read_cells(content)
-        read.lesson = find(asked.lesson) if asked.lesson else find_lesson(one, cells)
-        read.steps = answer_steps(cells, read.lesson)
+        read.lesson = find_lesson(one, cells, find(asked.lesson).number if asked.lesson else "")
+        if read.lesson not in forms:
+            forms[read.lesson] = Form(read.lesson)
+        read.steps = answer_steps(cells, forms[read.lesson])
     except UnreadableError as fault:
         read.fault = str(fault)
         return read

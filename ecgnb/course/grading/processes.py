@@ -25,7 +25,7 @@ from ecgnb.course.lessons import Lesson
 from ecgnb.errors import RunError, plain_text
 from ecgnb.paths import HEADLESS, data_dir
 
-KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "ECGNB_MIRROR", "ECGNB_LESSONS_DIR", "PYTHONWARNINGS")
+KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "ECGNB_MIRROR", "ECGNB_LESSONS_DIR")
 
 
 class LessonProcess:
@@ -59,7 +59,8 @@ class LessonProcess:
         self.answers = self.control.makefile("r", encoding="utf-8")
         package = Path(__file__).resolve().parents[3]
         environment = {name: os.environ[name] for name in KEPT if name in os.environ} | {
-            "HOME": str(self.scratch), "PYTHONPATH": str(package), "PYTHONDONTWRITEBYTECODE": "1",
+            "HOME": str(self.scratch), "PYTHONPATH": f"{package}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+            "PYTHONDONTWRITEBYTECODE": "1",
             "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", HEADLESS: "1", "ECGNB_DATA_DIR": str(data_dir()),
             "ECGNB_RUNS_DIR": str(self.scratch / "runs"),
         }  # fmt: skip
@@ -94,6 +95,8 @@ class LessonProcess:
             except OSError:
                 answer = ""
         if not answer:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
             raise RunError(f"the process of the lesson has ended (exit code {self.process.poll()}); start again")
         found: dict[str, Any] = json.loads(answer)
         return found
@@ -163,5 +166,5 @@ def size_of(folder: Path) -> int:
     for place, _, names in os.walk(folder):
         for name in names:
             with suppress(OSError):
-                total += os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118  (names may be any bytes)
+                total += 4096 + os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118  (names may be any bytes)
     return total

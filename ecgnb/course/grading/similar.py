@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import keyword
 import re
@@ -10,6 +9,8 @@ import tokenize
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+
+from ecgnb.course.grading.parsing import own_names, parsed
 
 WIDTH = 5  # tokens of a shingle
 
@@ -22,7 +23,7 @@ MOST_COMMON = 0.5  # of the class; what so many have is no one's own
 
 def tokens(code: str) -> list[str]:
     """Return the tokens of code: its own names as one, the words of comments, neither spaces nor ends of lines."""
-    own, found = _own_names(code), []
+    own, found = own_names(parsed(code)), []
     try:
         for token in tokenize.generate_tokens(io.StringIO(code).readline):
             if token.type == tokenize.COMMENT:
@@ -34,16 +35,6 @@ def tokens(code: str) -> list[str]:
     except (tokenize.TokenError, SyntaxError, RecursionError):
         found = re.findall(r"\w+|[^\w\s]", code)
     return found
-
-
-def _own_names(code: str) -> set[str]:
-    try:
-        nodes = list(ast.walk(ast.parse(code)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
-    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    names |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-    return names | {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
 def same_code(one: str, other: str) -> bool:

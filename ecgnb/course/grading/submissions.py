@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecgnb.course.dataflow import Known, flow
 from ecgnb.course.exercises import exercises, notebook
 from ecgnb.course.grading.attempt import Step
+from ecgnb.course.grading.parsing import own_names, parsed
 from ecgnb.course.lessons import Lesson, lessons
 from ecgnb.errors import UsageError
 
 MOST_BYTES = 20 * 2**20  # of a notebook; figures and all, a finished one has two or three million
 
-MOST_CELLS, MOST_CODE = 2_000, 300_000  # cells, and characters of code
+MOST_CELLS, MOST_CODE = 2_000, 100_000  # cells, and characters of code
 
 MOST_FILES = 20_000
 
@@ -144,41 +144,69 @@ def _cell(cell: dict[str, Any]) -> Cell:
     return Cell(text[0], text[1].encode("utf-8", "replace").decode(), text[2])
 
 
-def find_lesson(submission: Submission, cells: Sequence[Cell]) -> Lesson:
-    """Return the lesson whose exercises a submission answers: by its text, its file's name, or its assignment's."""
+def find_lesson(submission: Submission, cells: Sequence[Cell], wanted: str = "") -> Lesson:
+    """Return the lesson whose exercises a submission answers: by its text, its file's name, or its assignment's.
+
+    Parameters
+    ----------
+    submission : Submission
+    cells : sequence of Cell
+    wanted : str
+        Number of the lesson where it is known; then it is an error if the text says another one.
+
+    Raises
+    ------
+    UnreadableError
+    """
     known = {name: lesson for lesson in lessons() for name in (lesson.number, lesson.number.lstrip("0"), lesson.name)}
     text = "\n".join(cell.source for cell in cells)
     hints = [found[1] for pattern in (PREPARING, HEADED) if (found := pattern.search(text))]
+    if wanted and (others := [hint for hint in hints if hint in known and known[hint] != known.get(wanted)]):
+        raise UnreadableError(f"says that it belongs to lesson {others[0]}; expected {wanted}")
     for name in (submission.path.stem, submission.assignment):
         hints += [found[0] for found in (re.search(r"(?<!\d)\d{2}(?!\d)", name),) if found]
-    for hint in hints:
+    for hint in [wanted] if wanted else hints:
         if hint in known:
             return known[hint]
     raise UnreadableError("does not say which lesson it belongs to; grade with --lesson, such as --lesson 01")
 
 
-def answer_steps(cells: Sequence[Cell], lesson: Lesson) -> list[Step]:
+class Form:
+    """What is handed out for a lesson, and so what a submission is told from.
+
+    Attributes
+    ----------
+    exercises : dict of int to Exercise
+    of_identity : dict of str to int
+        The exercise of each blank cell.
+    courses : set of str
+        The course's own cells, without spaces.
+    """
+
+    def __init__(self, lesson: Lesson) -> None:
+        self.exercises = dict(enumerate(exercises(lesson), 1))
+        cells = [cell for cell in notebook(lesson).cells if cell.cell_type == "code"]
+        answers = {exercise.blank: number for number, exercise in self.exercises.items() if exercise.check}
+        self.of_identity = {cell.id: answers[cell.source] for cell in cells if cell.source in answers}
+        self.courses = {_squeezed(cell.source) for cell in cells if cell.source not in answers}
+
+
+def answer_steps(cells: Sequence[Cell], form: Form) -> list[Step]:
     """Return a submission's own code in order, each cell with the number of its exercise.
 
     Cells that are the course's are left out: its checks most of all, which come from the course alone. A cell belongs
     to an exercise by its identity, else by the heading of the task above it, else by the names that it binds.
     """
-    asked = dict(enumerate(exercises(lesson), 1))
-    blank = notebook(lesson)
-    positions = [cell for cell in blank.cells if cell.cell_type == "code"]
-    answers = {exercise.blank: number for number, exercise in asked.items() if exercise.check}
-    of_identity = {cell.id: answers[cell.source] for cell in positions if cell.source in answers}
-    courses = {_squeezed(cell.source) for cell in positions if cell.source not in answers}
     found: list[tuple[int, str]] = []
-    heading, known = 0, Known()
+    heading, asked = 0, form.exercises
     for cell in cells:
         if cell.kind == "markdown":
-            tasks = [int(number) for number in TASK.findall(cell.source)]
+            tasks = [int(number) for number in TASK.findall(cell.source) if len(number) < 4]
             heading = tasks[0] if len(tasks) == 1 and tasks[0] in asked else 0 if tasks else heading
-        elif cell.kind == "code" and cell.source.strip() and not _is_courses(cell.source, courses):
-            bound = _bound(cell.source, known)
+        elif cell.kind == "code" and cell.source.strip() and not _is_courses(cell.source, form.courses):
+            bound = own_names(parsed(cell.source))
             by_name = [number for number, exercise in asked.items() if bound & set(exercise.names)]
-            number = of_identity.get(cell.identity, 0) or heading or (by_name[0] if by_name else 0)
+            number = form.of_identity.get(cell.identity, 0) or heading or (by_name[0] if by_name else 0)
             found.append((number, cell.source))
     last = {number: position for position, (number, _) in enumerate(found)}
     return [
@@ -194,14 +222,6 @@ def _squeezed(code: str) -> str:
 def _is_courses(code: str, courses: set[str]) -> bool:
     squeezed = _squeezed(code)
     return squeezed in courses or squeezed.startswith("answered(") or bool(PREPARING.search(code))
-
-
-def _bound(code: str, known: Known) -> set[str]:
-    try:
-        what = flow(code, known)
-    except (RecursionError, ValueError, MemoryError):
-        return set()
-    return what.binds | what.may_bind
 
 
 def digest(content: bytes) -> str:
