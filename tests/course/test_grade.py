@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import textwrap
+import time
 from contextlib import suppress
 
 import nbformat
@@ -157,7 +158,12 @@ def by_check(rows):
 
 
 def is_running(words):
-    return any(words in " ".join(one.info["cmdline"] or []) for one in psutil.process_iter(["cmdline"]))
+    """Say whether a process is there for long: what is killed may take a moment to end."""
+    for _ in range(50):
+        if not any(words in " ".join(one.info["cmdline"] or []) for one in psutil.process_iter(["cmdline"])):
+            return False
+        time.sleep(0.1)
+    return True
 
 
 @pytest.mark.slow

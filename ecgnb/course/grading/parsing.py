@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 
 MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
 
@@ -14,7 +15,9 @@ def parsed(code: str) -> ast.Module | None:
     IPython's own reading of magics takes a while for each, which a hostile cell could make long.
     """
     try:
-        return ast.parse(without_magics(code))
+        with warnings.catch_warnings():  # of a backslash, say: nothing that a teacher needs to know
+            warnings.simplefilter("ignore")
+            return ast.parse(without_magics(code))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
