@@ -218,7 +218,7 @@ def test_without_walls_it_says_so_and_ends_what_it_can(course, monkeypatch):
 
 @pytest.mark.slow
 def test_the_command_goes_on_where_it_ended(course, capsys, monkeypatch):
-    for student, first in (("anna", ""), ("=cmd()", "twice = 13")):
+    for student, first in (("anna", ""), ("=cmd()", "twice = 13"), (os.fsdecode(b"\xff\n"), "")):
         handed_in(course / "class/submitted" / student / "exercise" / "90_short.ipynb", first)
     (course / "class/submitted/anna/exercise/timestamp.txt").write_text("today")
     (course / "class/submitted/bob").mkdir()
@@ -232,9 +232,9 @@ def test_the_command_goes_on_where_it_ended(course, capsys, monkeypatch):
     assert "anna\t90\t1/2\t1: missing, 3: open\t" in told.out and "bob\t\t0/0\tfile: unreadable" in told.out
     first = table_file.read_bytes()
     rows = list(csv.DictReader(first.decode().splitlines()))
-    assert [row["student"] for row in rows] == ["'=cmd()"] * 3 + ["anna"] * 3 + ["bob"]
-    assert "broken JSON" in rows[-1]["message"]
-    assert len(journal_of(table_file).read_text().splitlines()) == 3
+    assert [row["student"] for row in rows] == ["'=cmd()"] * 3 + ["anna"] * 3 + ["bob"] + ["? "] * 3
+    assert "broken JSON" in rows[6]["message"]
+    assert len(journal_of(table_file).read_text().splitlines()) == 4
     monkeypatch.setattr(processes.LessonProcess, "begin", None)  # nothing is executed again
     with journal_of(table_file).open("a") as stream:
         stream.write('{"key": "cut sho')
@@ -320,8 +320,12 @@ def test_files_that_are_none(tmp_path):
     for name, what in told.items():
         with pytest.raises(submissions.UnreadableError, match=what):
             submissions.read_bytes(tmp_path / f"{name}.ipynb")
-    found, n_others = submissions.find_submissions(tmp_path)
-    assert [one.student for one in found] == ["huge", "link", "pipe"] and n_others == 1
+    found, notes = submissions.find_submissions(tmp_path)
+    assert [one.student for one in found] == ["huge", "link", "pipe"]
+    assert notes == [
+        "folder.ipynb: no notebook (.ipynb) was handed in",
+        "1 other files, which are no notebooks (.ipynb), were passed over",
+    ]
 
 
 def test_odd_cells_are_passed_over():

@@ -107,9 +107,9 @@ def grade(
     if asked.profile not in PROFILES:
         raise UsageError(f"unknown profile {plain_text(asked.profile)!r}; there are: {', '.join(PROFILES)}")
     table.check_target(asked.output)
-    submissions, n_others = find_submissions(asked.folder)
-    if n_others:
-        tell(f"{n_others} other files, which are no notebooks (.ipynb), were passed over")
+    submissions, notes = find_submissions(asked.folder)
+    for note in notes:
+        tell(note)
     with _alone(asked.output):
         graded = _read_journal(journal_of(asked.output))
         forms: dict[Lesson, Form] = {}
@@ -157,7 +157,8 @@ def _read(one: Submission, asked: Asked, forms: dict[Lesson, Form]) -> _Read:
         read.fault = str(fault)
         return read
     limits = json.dumps(asdict(asked.limits), sort_keys=True)
-    read.key = digest("\0".join([digest(content), read.name, _course(read.lesson, asked.profile), limits]).encode())
+    parts = [digest(content), read.name, _course(read.lesson, asked.profile), limits]
+    read.key = digest("\0".join(parts).encode("utf-8", "surrogatepass"))
     return read
 
 

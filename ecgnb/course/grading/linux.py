@@ -55,6 +55,12 @@ def unshare(what: int) -> None:
     _call("unshare", ctypes.c_int(what))
 
 
+def has_user(number: int) -> bool:
+    """Say whether there can be a user of that number here; in some containers there are but a few."""
+    lines = (line.split() for line in Path("/proc/self/uid_map").read_text().splitlines())
+    return any(int(first) <= number < int(first) + int(n) for first, _, n in lines)
+
+
 def map_own_ids(uid: int, gid: int) -> None:
     """In a new user namespace, be called what one was called before."""
     Path("/proc/self/setgroups").write_text("deny")

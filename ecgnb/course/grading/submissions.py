@@ -16,7 +16,7 @@ from ecgnb.course.exercises import exercises, notebook
 from ecgnb.course.grading.attempt import Step
 from ecgnb.course.grading.parsing import own_names, parsed
 from ecgnb.course.lessons import Lesson, lessons
-from ecgnb.errors import UsageError
+from ecgnb.errors import UsageError, plain_text
 
 MOST_BYTES = 20 * 2**20  # of a notebook; figures and all, a finished one has two or three million
 
@@ -60,8 +60,8 @@ class Cell:
     identity: str = ""
 
 
-def find_submissions(folder: Path) -> tuple[list[Submission], int]:
-    """Return the notebooks below a folder, in order, and how many other files were passed over.
+def find_submissions(folder: Path) -> tuple[list[Submission], list[str]]:
+    """Return the notebooks below a folder, in order, and sentences about what else is there.
 
     nbgrader's ``submitted/STUDENT/ASSIGNMENT/NAME.ipynb`` is understood, and so are ``STUDENT/NAME.ipynb`` and a plain
     folder of ``STUDENT.ipynb``. Hidden folders are left alone, and symbolic links are not followed.
@@ -73,9 +73,10 @@ def find_submissions(folder: Path) -> tuple[list[Submission], int]:
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder; expected one of notebooks that were handed in")
     top = folder / "submitted" if (folder / "submitted").is_dir() else folder
-    found, n_others = [], 0
-    for place, folders, names in os.walk(top, followlinks=False):
+    found, n_others, students = [], 0, set[str]()
+    for place, folders, names in os.walk(top, followlinks=False, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        students |= set(folders) if Path(place) == top else set()
         for name in sorted(names):
             path = Path(place, name)
             if path.suffix.lower() != ".ipynb":
@@ -87,10 +88,15 @@ def find_submissions(folder: Path) -> tuple[list[Submission], int]:
             if len(found) > MOST_FILES:
                 raise UsageError(f"{folder} holds more than {MOST_FILES:,} notebooks; expected those of one class")
     if not found:
-        raise UsageError(
-            f"{folder} holds no notebook (.ipynb), and {n_others} other files; expected STUDENT.ipynb each"
-        )
-    return found, n_others
+        raise UsageError(f"{folder} holds no notebook (.ipynb), only {n_others} other files; expected STUDENT.ipynb")
+    without = sorted(students - {one.student for one in found})
+    notes = [f"{plain_text(', '.join(without), 1000)}: no notebook (.ipynb) was handed in"] * bool(without)
+    notes += [f"{n_others} other files, which are no notebooks (.ipynb), were passed over"] * bool(n_others)
+    return found, notes
+
+
+def _refuse(fault: OSError) -> None:
+    raise UsageError(f"cannot read {plain_text(fault.filename, 500)}: {fault.strerror}; nothing was graded")
 
 
 def read_bytes(path: Path) -> bytes:

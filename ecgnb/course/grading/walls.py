@@ -80,7 +80,7 @@ def enter(limits: Limits, seen: View, root: Path) -> int:
     OSError
         Where the machine doesn't let anybody build them.
     """
-    is_root = os.geteuid() == 0
+    is_root = os.geteuid() == 0 and linux.has_user(STRANGER + os.getpid())
     user, group = (STRANGER + os.getpid(),) * 2 if is_root else (os.geteuid(), os.getegid())
     apart = linux.NEW_MOUNTS | linux.NEW_HOST | linux.NEW_IPC | linux.NEW_PROCESSES | linux.NEW_NETWORK
     linux.unshare(apart if is_root else apart | linux.NEW_USER)
