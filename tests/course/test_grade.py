@@ -50,7 +50,7 @@ def doubled():
 # <details><summary>A solution</summary>
 #
 # ```python
-# twice = 2 * sum(numbers)  # SECRET
+# twice = 2 * sum(numbers)  # PEEKED
 # ```
 # </details>
 # <details><summary>A check: <code>twice</code></summary>
@@ -90,7 +90,8 @@ os._exit(0)
 """
 
 SEARCH = """
-import os, pathlib, sys
+import gc, os, pathlib, sys
+word = "".join(reversed("DEKEEP"))
 large = "/proc", "/usr", "/room", sys.prefix, sys.base_prefix, os.environ["ECGNB_DATA_DIR"]
 found = []
 for place, folders, names in os.walk("/"):
@@ -98,9 +99,12 @@ for place, folders, names in os.walk("/"):
     for name in names:
         try:
             with open(os.path.join(place, name), "rb") as stream:
-                found += [place] * (b"SECRET" in stream.read(200_000))
+                found += [place] * (word.encode() in stream.read(200_000))
         except OSError:
             pass
+gc.unfreeze()
+texts = (one for holder in gc.get_objects() for one in gc.get_referents(holder) if isinstance(one, str))
+found += ["memory"] * any(word in one and one != word for one in texts)
 environment = pathlib.Path("/proc/1/environ").read_bytes() + repr(dict(os.environ)).encode()
 twice = f"found {found} {b'TEACHERS_TOKEN' in environment}"
 """

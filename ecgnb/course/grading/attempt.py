@@ -29,6 +29,8 @@ MOST_TOLD = 1_000_000  # bytes that a submission may report; it has no reason fo
 
 LEAST_MEMORY = 200 * 2**20  # bytes that must stay free on the machine
 
+STATUSES = ("ok", "failed", "not solved", "missing", "error", "syntax error", "memory")  # that a fork may report
+
 MOST_OWN_STEPS = 5  # steps of no exercise that may end an attempt, before all of them are left out
 
 
@@ -184,9 +186,9 @@ def _hear(
     elif "word" in line and watch.step >= 0:
         exercise_number = steps[watch.step].exercise
         if line["word"] == words.get(exercise_number) and exercise_number not in verdicts:
-            told = Verdict(str(line.get("status"))[:20], str(line.get("message"))[:1000])
-            seconds = time.monotonic() - watch.begun
-            verdicts[exercise_number] = Verdict(told.status, told.message, round(seconds, 2))
+            status = line["status"] if line.get("status") in STATUSES else "error"
+            seconds = round(time.monotonic() - watch.begun, 2)
+            verdicts[exercise_number] = Verdict(status, str(line.get("message"))[:1000], seconds)
 
 
 def _judge(watch: _Watch, limits: Limits, room: Path, stop: threading.Event) -> tuple[str, str]:
