@@ -80,13 +80,15 @@ OF_A_LESSON = {"smoke", "smoke_namespace", "section_faults"}  # fixtures that ex
 
 
 def pytest_collection_modifyitems(items):
-    """Mark as slow what executes a lesson; put the longest first."""
+    """Mark what executes a lesson, and what does so on real data; put the longest first."""
 
     def rank(item):
         share = shared_run(item.nodeid)
         return next((n for n, kind in enumerate(LONGEST) if kind in share), len(LONGEST)), share
 
     for item in items:
+        if item.path.name.startswith("test_real_run"):
+            item.add_marker("rerun")
         if OF_A_LESSON & set(item.fixturenames) or item.path.name.startswith("test_real_run"):
             item.add_marker("slow")
     items.sort(key=rank)
