@@ -909,7 +909,10 @@ errors.insert(2, "probability", wrong[rows, of_label].round(2))
 errors.insert(
     3, "labels", [" ".join(np.array(SUPERCLASSES)[y[row] == 1]) for row in rows]
 )
-errors.style.hide(axis="index")
+errors.set_index("ecg_id").drop(columns="report")
+
+# %%
+print(errors.report.iloc[0])
 
 # %% tags=["hide-input"]
 first = errors.iloc[0]
