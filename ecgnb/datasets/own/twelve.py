@@ -264,7 +264,7 @@ def _checked(
         worst = int(lacking.argmax())
         notes.append(f"lead {LEADS[worst]} has no value in {lacking[worst]:.1%} of it")
     seconds = signal.shape[1] / fs
-    rate = first.read.partition(" Hz (")[2].partition(")")[0]
+    rate = first.read.partition(" Hz (")[2].partition("), ")[0]
     how = f"12 leads, {fs:g} Hz ({rate})" if rate else f"12 leads, {fs:g} Hz"
     archive = f"{file.archive}: " if file.archive else ""
     read = f"{archive}{plain_text(file.file)}, {how}, in mV, {seconds:,.1f} s"
