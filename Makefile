@@ -45,9 +45,10 @@ notebooks: $(VENV)/.test  ## re-execute the notebooks whose code changed, and re
 full: $(VENV)/.test  ## record every lesson's smoke and full profile (over an hour; LESSON=02: of one), then refresh the numbers
 	$(BIN)/python -m ecgnb.course.authoring record $(LESSON)
 
-weights: $(VENV)/.test  ## make all that comes with the package anew: the default runs of lessons 02, 06 and 07, and the network of waves
+weights: $(VENV)/.test  ## make all that comes with the package anew: the default runs of lessons 02, 06 and 07, the networks of waves and of twelve leads
 	$(BIN)/python -m ecgnb.course.authoring weights
 	$(BIN)/python -m ecgnb.course.authoring waves
+	$(BIN)/python -m ecgnb.course.authoring twelve
 
 readme: $(VENV)/.test  ## refresh the numbers in README and lessons from the committed runs
 	$(BIN)/python -m ecgnb.course.authoring readme

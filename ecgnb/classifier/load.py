@@ -11,7 +11,8 @@ from ecgnb.errors import ModelError, plain_text
 
 DEFAULT = "beat_sequence"  # the weights that serve recordings
 OF_SINGLE_BEATS = "cnn_lstm"  # and beats that somebody has cut
-OF_WAVES = "wave_unet"  # it labels no beat: see `waves.find_waves`
+OF_WAVES = "wave_unet"  # these two label no beat: see `waves.find_waves`
+OF_TWELVE_LEADS = "twelve_leads"  # and `twelve.classify_twelve`
 
 WEIGHTS = files("ecgnb").joinpath("models", "weights")
 
@@ -58,4 +59,4 @@ def load_classifier(model: str | Path = DEFAULT, *, quick: bool = False) -> Clas
 def pretrained_names() -> list[str]:
     """Return the pretrained weights that label beats, without importing PyTorch."""
     names = {entry.name.removesuffix(".pth") for entry in WEIGHTS.iterdir() if entry.name.endswith(".pth")}
-    return sorted(names - {OF_WAVES})
+    return sorted(names - {OF_WAVES, OF_TWELVE_LEADS})

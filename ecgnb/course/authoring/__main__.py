@@ -1,4 +1,4 @@
-"""`python -m ecgnb.course.authoring`: notebooks, record, weights, waves, readme."""
+"""`python -m ecgnb.course.authoring`: notebooks, record, weights, waves, twelve, readme."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecgnb.errors import EcgnbError, UsageError
 
 
 def main(arguments: list[str]) -> int:
-    """Run ``notebooks``, ``record [NUMBER]``, ``weights``, ``waves`` or ``readme``."""
+    """Run ``notebooks``, ``record [NUMBER]``, ``weights``, ``waves``, ``twelve`` or ``readme``."""
     try:
         if arguments[:1] == ["record"]:
             for lesson in [find(number) for number in arguments[1:]] or lessons():
@@ -26,9 +26,15 @@ def main(arguments: list[str]) -> int:
 
             make_wave_weights()
             return 0
+        elif arguments == ["twelve"]:
+            from ecgnb.course.authoring.twelve import make_twelve_weights
+
+            make_twelve_weights()
+            return 0
         elif arguments not in (["notebooks"], ["readme"]):
             raise UsageError(
-                "python -m ecgnb.course.authoring takes one of: notebooks, record [NUMBER], weights, waves, readme"
+                "python -m ecgnb.course.authoring takes one of: notebooks, record [NUMBER], weights, waves, twelve, "
+                "readme"
             )
         for lesson in lessons():
             if arguments == ["notebooks"] or not stale_because(lesson):
