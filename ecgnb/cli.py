@@ -8,7 +8,7 @@ import re
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,8 @@ from ecgnb.files import written_whole
 from ecgnb.paths import data_dir, runs_dir, shown
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ecgnb.classifier.result import ClassifiedRecording
     from ecgnb.datasets.own.recording import Recording
 
@@ -388,7 +390,7 @@ def classify(
     typer.echo("For learning and research, not for diagnosis.")
 
 
-def _check_targets(file: Path, model: str, **targets: Path | None) -> None:
+def _check_targets(file: Path, model: str | None, **targets: Path | None) -> None:
     """Raise `UsageError` where a file to write is one that is read, is given twice, or ends in what it cannot be."""
     from ecgnb.datasets.own.wfdb_record import files_of  # wfdb takes a while to import
     from ecgnb.files import refuse_overwriting
@@ -396,7 +398,7 @@ def _check_targets(file: Path, model: str, **targets: Path | None) -> None:
     given = [target for target in targets.values() if target is not None]
     for target in given:
         refuse_overwriting(target, files_of(file), "the recording")
-        refuse_overwriting(target, [Path(model)], "the model")
+        refuse_overwriting(target, [] if model is None else [Path(model)], "the model")
     if len({target.resolve() for target in given}) < len(given):
         raise UsageError(f"{given[0]} is given twice; expected a name of its own for each file to write")
     for name, what, endings in (("plot", "picture", PICTURES), ("report", "report", REPORTS)):
@@ -433,12 +435,18 @@ def _classified(recording: Recording, model: str, **how: Any) -> ClassifiedRecor
 
 
 def _plot(recording: Recording, found: ClassifiedRecording, stretch: tuple[float, float], plot: Path) -> None:
-    from ecgnb.plotting.ecg_paper import plot_ecg_paper, save_paper
+    from ecgnb.plotting.ecg_paper import plot_ecg_paper
+
+    _save_picture(lambda: plot_ecg_paper(recording, found, start=stretch[0], seconds=stretch[1]), plot)
+
+
+def _save_picture(draw: Callable[[], Figure], path: Path) -> None:
+    from ecgnb.plotting.ecg_paper import save_paper
 
     _hush_matplotlib()
-    figure = plot_ecg_paper(recording, found, start=stretch[0], seconds=stretch[1])
-    with written_whole(plot) as new:
-        save_paper(figure, new, plot.suffix.lower().removeprefix("."))
+    figure = draw()
+    with written_whole(path) as new:
+        save_paper(figure, new, path.suffix.lower().removeprefix("."))
 
 
 def _hush_matplotlib() -> None:
@@ -455,6 +463,51 @@ def _seconds_of(start: str) -> float:
             f"--start {plain_text(start, 40)} is no time; expected seconds, mm:ss or hh:mm:ss, such as 1:30"
         )
     return sum(60.0**power * float(part) for power, part in enumerate(reversed(parts)))
+
+
+@app.command("classify12")
+def classify_twelve_leads(
+    file: Annotated[Path, typer.Argument(help="A WFDB record, a table of text, EDF, BDF, .npy, or a .zip of one.")],
+    fs: Annotated[
+        float | None, typer.Option(help="Samples per second, 100 to 2000; where the file does not say.")
+    ] = None,
+    unit: Annotated[str | None, typer.Option(help="mV, uV or V; where the file does not say.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="CSV file for the table of labels.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Picture of the ten seconds on ECG paper (.png, .svg, .pdf).")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Where the ten seconds start: seconds, mm:ss or hh:mm:ss; 0 by default.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All that is said as one object of JSON.")] = False,
+) -> None:
+    """Say what ten seconds of twelve leads show, or that nobody can. For learning, not for diagnosis."""
+    from ecgnb.classifier.twelve import NOT_FOR_DIAGNOSIS, classify_twelve
+    from ecgnb.datasets.own.recording import read_recording
+
+    _check_targets(file, None, output=output, plot=plot)
+    begin = _seconds_of(start or "0")
+    recording = read_recording(file, fs=fs, lead="all", unit=unit)
+    if not as_json:
+        typer.echo(f"read: {recording.read}")
+    found = classify_twelve(recording, start=begin)
+    for note in found.notes:
+        typer.echo(f"note: {note}", err=True)
+    if output is not None:
+        with written_whole(output) as new:
+            found.to_csv(new)
+    if plot is not None:
+        from ecgnb.plotting.twelve_leads import plot_twelve_leads
+
+        noted = replace(recording, notes=(*found.notes, *(f"doubtful: {doubt}" for doubt in found.doubts)))
+        _save_picture(lambda: plot_twelve_leads(noted, start=begin), plot)
+    for doubt in found.doubts:
+        typer.echo(f"doubtful: {doubt}; so nothing is answered", err=True)
+    if as_json:
+        typer.echo(found.to_json())
+        return
+    _print(("superclass", "name", "probability", "answer", "such answers were right"), found.in_words())
+    typer.echo(NOT_FOR_DIAGNOSIS)
 
 
 @app.command("watch")
