@@ -19,6 +19,7 @@ def _in_the_page(fault: str) -> str:
     """Name the fields of the page where an error names options of the command line."""
     for option in ("the rate (--fs, fs=)", "fs (--fs)"):
         fault = fault.replace(option, "the rate in its field")
+    fault = re.sub(r"give unit='mV' or .*", "choose it in the field 'Unit' above", fault)
     fault = re.sub(r"say which with --lead \(lead=\).*", "choose it in the field 'Lead or column' above", fault)
     return fault.replace("--lead (lead=)", "the field 'Lead or column'")
 

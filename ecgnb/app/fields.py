@@ -76,8 +76,8 @@ def choose_recording() -> Chosen | None:
     label = "One file (a table of text, EDF, BDF, .npy, a .zip of one), or the .hea, .dat and perhaps .atr of a record"
     uploads = upload_field(label, sources.RECORDING, "recording_files", accept_multiple_files=True)
     left, right = st.columns(2)
-    fs = left.number_input("Sampling rate (Hz)", value=None, key="fs", placeholder="as the file says",
-                           help=f"{MIN_FS:g} to {MAX_FS:g}; needed where the file does not say it")  # fmt: skip
+    with left:
+        fs = sampling_rate_field("fs")
     files = tuple((upload.name, upload.file_id) for upload in uploads)
     names = kept("leads", (*files, fs), lambda: sources.leads_of(uploads, fs))
     with right:
@@ -85,6 +85,12 @@ def choose_recording() -> Chosen | None:
     if not uploads:
         return None
     return (*files, fs, lead), lambda: sources.uploaded_recording(uploads, fs, lead or None)
+
+
+def sampling_rate_field(key: str) -> float | None:
+    """Let the visitor enter a sampling rate, or leave that to the file."""
+    tip = f"{MIN_FS:g} to {MAX_FS:g}; needed where the file does not say it"
+    return st.number_input("Sampling rate (Hz)", value=None, key=key, placeholder="as the file says", help=tip)
 
 
 def _choose_lead(names: list[str], files: tuple[Any, ...]) -> str:

@@ -35,7 +35,7 @@ CLOSER = """<style>
 # What a visitor sees before they choose anything, as `all_of_it` below: how it reads comes with the app.
 FIRST = ((MINUTE,), (DEFAULT,), next(iter(DETECTORS)), False, False)
 
-KINDS = ("A sample", "A recording of mine", "Beats already cut")
+KINDS = ("A sample", "A recording of mine", "Beats already cut", "Twelve leads, ten seconds")
 
 
 def work_through(recording: Recording, classifier: Classifier, text: str, **options: Any) -> ClassifiedRecording:
@@ -114,6 +114,11 @@ def main() -> None:
     left, right = st.columns([3, 4], gap="medium", vertical_alignment="bottom")
     left.markdown("For learning and research, **not for diagnosis**. Nothing you upload leaves this computer.")
     kind = str(right.radio("What do you have?", KINDS, horizontal=True, key="kind"))
+    if kind == KINDS[3]:
+        from ecgnb.app.twelve import twelve_page  # matplotlib takes a second to import, and the first screen needs none
+
+        twelve_page()
+        return
     classifier, model = choose_classifier()
     tip = "A beat whose likeliest class is less probable is not classified."
     usual = usual_confidence(classifier.certainty)

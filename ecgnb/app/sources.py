@@ -23,7 +23,7 @@ from ecgnb.datasets import synthetic
 from ecgnb.datasets.heartbeat_csv import BeatTable, read_beats
 from ecgnb.datasets.mitbih import DS2
 from ecgnb.datasets.own.opened import lead_names
-from ecgnb.datasets.own.recording import Recording, read_one_lead, read_recording
+from ecgnb.datasets.own.recording import Recording, TwelveLeads, read_one_lead, read_recording
 from ecgnb.datasets.wfdb import AAMI, CLASS_NAMES, read_record
 from ecgnb.datasets.windows import cut_beats
 from ecgnb.detection.gate import looks_like_ecg
@@ -131,10 +131,24 @@ def _file_name(upload: Upload, stem: str | None = None) -> str:
 
 
 def uploaded_recording(uploads: Sequence[Upload], fs: float | None, lead: str | None) -> tuple[Recording, Marks | None]:
-    """Read one recording out of one file, or out of the two of a WFDB record; and the marks beside those.
+    """Read one lead out of one file, or out of the two of a WFDB record; and the marks beside those.
 
     Where neither names nor what columns do tell which is the ECG, the gate is asked.
     """
+    with of_one_recording(uploads) as (path, marks):
+        recording = read_one_lead(path, fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
+        return with_marks(recording, *marks) if marks else (recording, None)
+
+
+def uploaded_twelve(uploads: Sequence[Upload], fs: float | None, unit: str | None) -> TwelveLeads:
+    """Read twelve leads out of one file, or out of the two of a WFDB record, whose marks are passed over."""
+    with of_one_recording(uploads) as (path, _):
+        return read_recording(path, fs=fs, lead="all", unit=unit)
+
+
+@contextmanager
+def of_one_recording(uploads: Sequence[Upload]) -> Iterator[tuple[Path, tuple[Path, str] | None]]:
+    """Write the files of one recording into a folder that is gone afterwards; yield what to read, and marks if any."""
     check_endings(uploads, RECORDING)
     files = [upload for upload in uploads if ending(upload) != MARKS]
     marks = [upload for upload in uploads if ending(upload) == MARKS]
@@ -142,7 +156,8 @@ def uploaded_recording(uploads: Sequence[Upload], fs: float | None, lead: str | 
         raise DataError(f"{_name(uploads[0])} holds marks and no signal; expected the .hea and the .dat beside it, too")
     if len(files) == 1:
         with stored(files) as paths:
-            return read_one_lead(paths[0], fs=fs, lead=lead, looks_like_ecg=looks_like_ecg), None
+            yield paths[0], None
+        return
     files.sort(key=lambda file: ending(file) != "hea")
     if [ending(file) for file in files] not in (["hea", "dat"], ["hea", "mat"]) or len(marks) > 1:
         raise DataError(
@@ -150,8 +165,7 @@ def uploaded_recording(uploads: Sequence[Upload], fs: float | None, lead: str | 
             "or a .zip"
         )
     with stored([*files, *marks], wfdb_name(*files, *marks)) as paths:
-        recording = read_one_lead(paths[0], fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
-        return with_marks(recording, paths[2], _name(marks[0])) if marks else (recording, None)
+        yield paths[0], (paths[2], _name(marks[0])) if marks else None
 
 
 def with_marks(recording: Recording, path: Path, name: str) -> tuple[Recording, Marks | None]:

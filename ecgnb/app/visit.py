@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -17,14 +17,16 @@ from ecgnb.app.limits import MOST_HELD
 from ecgnb.classifier.base import Classifier
 from ecgnb.classifier.load import load_classifier
 from ecgnb.classifier.result import ClassifiedRecording
-from ecgnb.datasets.own.recording import Recording
+from ecgnb.datasets.own.recording import Recording, TwelveLeads
 from ecgnb.errors import DataError
 
 ONE_AT_A_TIME = threading.Lock()  # to read and to hold: thirty at once would pass the bound before any is counted
 
 FIRST_SCREEN = threading.Event()  # has been sent to somebody
 
-_held: weakref.WeakSet[Recording] = weakref.WeakSet()
+_held: weakref.WeakSet[Recording | TwelveLeads] = weakref.WeakSet()
+
+Held = TypeVar("Held", Recording, TwelveLeads)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +106,7 @@ def _stored_files() -> dict[str, dict[str, Any]]:
     return files
 
 
-def hold(recording: Recording) -> Recording:
+def hold(recording: Held) -> Held:
     """Return a recording, and count its memory as long as some visit keeps it.
 
     Raises
