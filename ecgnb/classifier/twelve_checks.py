@@ -21,6 +21,8 @@ INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")  # the other four 
 
 MOST_ALIKE = 0.9999  # correlation of two independent leads; of 488 recordings no two reach 0.9994
 
+LEAST_APART = (0.1, 0.04)  # second and third singular value to the first; 0.11 and 0.05 at the least of 488 recordings
+
 BROKEN = 2 * MOST_ERROR  # of Einthoven's law; of 488 recordings one comes to 0.06, the others to 0.005
 
 LEAST_ECG, USUAL_ECG = 6, 10  # leads that look like an ECG; of 488 recordings all have 7, and 481 have 10
@@ -89,10 +91,15 @@ def check_twelve(signal: NDArray[np.float32], known: NDArray[np.bool_], fs: floa
     return (*doubts, *_unlike_what_was_learned(signal, middle, fs), *_faults(signal, known, fs))
 
 
+def _independent(signal: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the leads that do not follow from each other, without their means."""
+    leads = signal[[LEADS.index(lead) for lead in INDEPENDENT]].astype(np.float64)
+    return leads - leads.mean(axis=1, keepdims=True)
+
+
 def _refuse_copies(signal: NDArray[np.float32], name: str) -> None:
     """Raise `DataError` where two leads are one, scaled or turned over or as it is."""
-    leads = signal[[LEADS.index(lead) for lead in INDEPENDENT]].astype(np.float64)
-    alike = np.abs(np.corrcoef(leads))
+    alike = np.abs(np.corrcoef(_independent(signal)))
     np.fill_diagonal(alike, 0)
     first, second = np.unravel_index(int(alike.argmax()), alike.shape)
     if alike.max() > MOST_ALIKE:
@@ -103,11 +110,14 @@ def _refuse_copies(signal: NDArray[np.float32], name: str) -> None:
 
 
 def _unlike_what_was_learned(signal: NDArray[np.float32], middle: float, fs: float) -> list[str]:
-    """Say where size, rate and beats are unlike those of the recordings that the network learned from."""
+    """Say where size, variety, rate and beats are unlike those of the recordings that the network learned from."""
     doubts = []
     if not LEARNED_MV[0] <= middle <= LEARNED_MV[1]:
         low, high = LEARNED_MV
         doubts.append(f"its leads span {middle:.2g} mV; what the network learned from spans {low:g} to {high:g}")
+    first, *others = np.linalg.svd(_independent(signal), compute_uv=False)
+    if any(other < least * first for other, least in zip(others, LEAST_APART, strict=False)):
+        doubts.append("its leads show one or two signals, weighted by turns, where a heart's show three")
     peaks = [detect_r_peaks(lead, fs) / fs for lead in signal]
     ii, chest = peaks[LEADS.index("II")], peaks[LEADS.index("V1") :]
     rate = 60 / float(np.median(np.diff(ii))) if len(ii) > 1 else 0.0

@@ -44,6 +44,13 @@ def swapped_arms():
     return np.stack([*limb_leads({"I": i, "II": ii}).values(), *ECG[6:]])
 
 
+def of_few(n):
+    """Twelve leads that obey Einthoven's law, made of one or two: as if somebody had no more, and weighted them."""
+    few = ECG[[1, 7]][:n] + 0.01 * NOISE[:n]
+    mixed = np.random.default_rng(5).uniform(0.5, 1.5, (8, n)) @ few + 0.03 * NOISE[2:10]
+    return np.stack([*limb_leads({"I": mixed[0], "II": mixed[1]}).values(), *mixed[2:]])
+
+
 def table(path, signal=ECG, names=LEADS, fs=500):
     columns = {f"{name} (mV)": one for name, one in zip(names, signal, strict=True)}
     pd.DataFrame({"time (s)": np.arange(np.shape(signal)[1]) / fs} | columns).to_csv(path, index=False)
@@ -113,6 +120,8 @@ def test_too_slow_a_rate_is_refused():
         (swapped_arms(), "the arm electrodes look swapped"),
         (np.where(np.isin(LEADS, ["V1", "V2", "V3"])[:, None], NOISE, ECG), "leads V1, V2, V3 do not look like an ECG"),
         (np.concatenate([ECG[:6], OTHER[6:]]), "the chest leads do not beat with the limb leads"),
+        (of_few(1), "its leads show one or two signals"),
+        (of_few(2), "its leads show one or two signals"),
         (8 * ECG, "its leads span .* mV; what the network learned from spans 0.5 to 5"),
         (with_lead("aVL", 1.2 * ECG[4]), "Einthoven's law does not hold: lead aVL is"),
         (with_lead("V2", np.where(np.arange(5000) < 400, np.nan, ECG[7])), "leads lost for a while.*: V2"),

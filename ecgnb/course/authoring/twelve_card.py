@@ -94,9 +94,9 @@ and how often an answer was right, with Wilson intervals as if each record were 
 **What is refused, what is doubtful.** No answer at all: fewer than {least_ecg} of twelve leads look like an ECG, flat
 leads, two leads that are one, a chest lead missing, less than ten seconds, Einthoven's law broken by more than
 {broken:.0%}, a size that no heart has. "Cannot say" throughout: the arm wires look exchanged, fewer than {usual_ecg}
-leads look like an ECG, a lead lost for half a second, Einthoven's law off by more than {most_error:.0%}, chest leads
-that do not beat with the limb leads, size or rate beyond those of the training records. Of the {records} records the
-first rule refuses {refused}, the second silences {doubtful}; they were set on these very records.
+leads look like an ECG, a lead lost for half a second, Einthoven's law off by more than {most_error:.0%}, leads made of
+one or two, chest leads that do not beat with the limb leads, size or rate beyond those of the training records. Of the
+{records} records the first rule refuses {refused}, the second silences {doubtful}; they were set on these very records.
 
 **Limits.** For learning and research, not for diagnosis. One source, recorded in Germany between 1989 and 1996 with
 devices of one maker. "Normal" is what somebody called normal; {checked:.0%} of the labels were checked by a human.
