@@ -21,6 +21,7 @@ from ecgnb.models.ecgnet import ECGNet
 from ecgnb.models.ldcnn import LDCNN
 from ecgnb.models.lite_ecgnet import LiteECGNet
 from ecgnb.models.lstm_autoencoder import LSTMAutoencoder
+from ecgnb.models.micro_committee import MicroCommittee
 from ecgnb.models.micro_ecgnet import MicroECGNet
 from ecgnb.models.resnet1d import ResNet1d
 from ecgnb.models.se_ecgnet import SEECGNet
@@ -38,6 +39,7 @@ _MODELS: dict[str, Callable[..., nn.Module]] = {
     "lite_ecgnet": LiteECGNet,
     "lstm_autoencoder": LSTMAutoencoder,
     "lstm_autoencoder_classifier": LSTMAutoencoderClassifier,
+    "micro_committee": MicroCommittee,
     "micro_ecgnet": MicroECGNet,
     "resnet1d": ResNet1d,
     "se_ecgnet": SEECGNet,
