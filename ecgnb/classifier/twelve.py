@@ -17,7 +17,8 @@ from ecgnb.classifier.twelve_checks import MOST_LOST, check_twelve
 from ecgnb.classifier.twelve_network import FS, TwelveScores, twelve_network
 from ecgnb.datasets.own.twelve import TwelveLeads
 from ecgnb.datasets.ptbxl import SUPERCLASS_NAMES, SUPERCLASSES
-from ecgnb.errors import DataError, plain_text
+from ecgnb.datasets.twelve_leads import LEADS
+from ecgnb.errors import DataError, UsageError, plain_text
 
 SECONDS = 10.0  # that are read
 
@@ -102,12 +103,19 @@ def classify_twelve(
 
     Raises
     ------
+    UsageError
+        For what is no recording of twelve leads.
     DataError
         Where the recording is shorter than ten seconds or of less than 100 Hz, lacks more than a tenth of a lead, or
         has leads that are flat, the same, break Einthoven's law, or are larger or smaller than any heart makes them.
     NoEcgError
         Where fewer than half of its leads look like an ECG.
     """
+    if not isinstance(recording, TwelveLeads) or np.shape(recording.signal)[:1] != (len(LEADS),):
+        raise UsageError(
+            f"a {type(recording).__name__} of shape {np.shape(getattr(recording, 'signal', ()))}; "
+            "expected twelve leads, as read_recording(path, lead='all') gives them"
+        )
     name = plain_text(recording.name, 80)
     signal = recording.ten_seconds(FS, start=start)
     if not np.isfinite(signal).all():

@@ -109,6 +109,12 @@ def test_what_is_no_ecg_of_twelve_leads_is_refused(signal, words):
         classify_twelve(recording(signal))
 
 
+@pytest.mark.parametrize("given", [recording().lead("II"), recording(ECG[:11]), ECG, None])
+def test_what_is_no_recording_of_twelve_leads(given):
+    with pytest.raises(UsageError, match=r"expected twelve leads, as read_recording\(path, lead='all'\) gives them"):
+        classify_twelve(given)
+
+
 def test_too_slow_a_rate_is_refused():
     with pytest.raises(DataError, match="has 50 samples per second; expected at least 100"):
         classify_twelve(recording(np.tile(ECG[:, ::10], (1, 2)), 50.0))
