@@ -19,6 +19,12 @@ MIN_FS, MAX_FS = 100.0, 2000.0
 
 MIN_SECONDS = 5.0
 
+BAND = (3, 20)  # Hz, in which a QRS complex stands out
+SLOPE_SECONDS, APART_SECONDS, ALIGN_SECONDS = 0.1, 0.25, 0.07
+
+SOON = (0.25, 0.36)  # s after a beat in which a steep T wave is likelier than a beat
+SOON_TIMES = 1.4  # times as steep a beat must be at the former as at the latter
+
 
 def detect_r_peaks(signal: ArrayLike, fs: float, detector: str = "slope") -> NDArray[np.int64]:
     """Find the R peaks of one lead.
@@ -102,10 +108,10 @@ def slope_stages(wave: NDArray[np.float64], fs: float, *, share_in_silence: floa
     share_in_silence : float
         Of the whole stretch's usual height, what is taken for usual at least: noise of a silent stretch is no beat.
     """
-    filtered = scipy.signal.sosfiltfilt(scipy.signal.butter(2, (3, 20), "bandpass", fs=fs, output="sos"), wave)
-    power = scipy.ndimage.uniform_filter1d(np.gradient(filtered) ** 2, max(1, round(0.1 * fs)))
+    filtered = scipy.signal.sosfiltfilt(scipy.signal.butter(2, BAND, "bandpass", fs=fs, output="sos"), wave)
+    power = scipy.ndimage.uniform_filter1d(np.gradient(filtered) ** 2, max(1, round(SLOPE_SECONDS * fs)))
     slope = np.sqrt(np.maximum(power, 0))  # its running sum may round to below zero
-    peak, _ = scipy.signal.find_peaks(slope, distance=max(1, round(0.25 * fs)))
+    peak, _ = scipy.signal.find_peaks(slope, distance=max(1, round(APART_SECONDS * fs)))
     return SlopeStages(filtered, slope, peak, _usual_height(slope[peak], peak / fs, share_in_silence))
 
 
@@ -167,7 +173,7 @@ def slope_detector(
     beat = np.flatnonzero(height > share * usual)
     beat = _without_t_waves(beat, time, height, share_of_neighbour)
     beat = _with_gaps_filled(beat, time, height, share_in_gap * usual)
-    return _to_the_peak(filtered, peak[beat], round(0.07 * fs))
+    return _to_the_peak(filtered, peak[beat], round(ALIGN_SECONDS * fs))
 
 
 def _without_t_waves(
@@ -175,7 +181,7 @@ def _without_t_waves(
 ) -> NDArray[np.int64]:
     """Drop a beat that follows another within 360 ms and is not steep enough for so soon a beat."""
     after = np.diff(time[beat])
-    t_wave = (after < 0.36) & (height[beat][1:] < least_share(after, share) * height[beat][:-1])
+    t_wave = (after < SOON[1]) & (height[beat][1:] < least_share(after, share) * height[beat][:-1])
     return beat[~np.r_[False, t_wave][: len(beat)]]
 
 
@@ -184,7 +190,7 @@ def least_share(after: ArrayLike, share: float) -> NDArray[np.float64]:
 
     So soon, a steep T wave is likelier than a beat.
     """
-    return np.interp(np.asarray(after, dtype=np.float64), (0.25, 0.36), (1.4 * share, share))
+    return np.interp(np.asarray(after, dtype=np.float64), SOON, (SOON_TIMES * share, share))
 
 
 def _with_gaps_filled(

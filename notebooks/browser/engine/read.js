@@ -1,0 +1,2 @@
+"use strict";
+async function readFiles(files, { fs, lead }) { throw new DataError("not yet"); }
