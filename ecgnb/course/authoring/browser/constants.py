@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from ecgnb.classifier import recording, result
 from ecgnb.classifier.load import DEFAULT, WEIGHTS
 from ecgnb.classifier.onnx_file import OnnxClassifier
 from ecgnb.datasets import reference
+from ecgnb.datasets.own import clock, columns, first_rows, foreign, header_lines, limits, table_form, table_layout, text
+from ecgnb.datasets.own import wfdb_record as record_files
+from ecgnb.datasets.wfdb import IN_MV
 from ecgnb.detection import gate, indices, quality, r_peaks, rhythm
 
 
@@ -52,6 +56,7 @@ def constants() -> dict[str, Any]:
             "n_beats": rhythm.N_BEATS, "n_between": rhythm.N_BETWEEN, "same": rhythm.SAME,
             "irregular": rhythm.IRREGULAR,
         },
+        "own": _of_own_files(),
     }  # fmt: skip
 
 
@@ -67,3 +72,45 @@ def _of_r_peaks() -> dict[str, Any]:
         "align_seconds": r_peaks.ALIGN_SECONDS, "soon_seconds": r_peaks.SOON, "soon_times": r_peaks.SOON_TIMES,
         "min_fs": r_peaks.MIN_FS, "max_fs": r_peaks.MAX_FS, "min_seconds": r_peaks.MIN_SECONDS,
     }  # fmt: skip
+
+
+def _of_own_files() -> dict[str, Any]:
+    """Return the words and the limits by which a reader's own file is understood."""
+    return {
+        "what": limits.WHAT, "behaves": limits.BEHAVES, "lowest_fs": limits.LOWEST_FS, "highest_fs": limits.HIGHEST_FS,
+        "kinds": dict(foreign.KINDS), "empty": text.EMPTY, "longest_number": text.LONGEST_NUMBER,
+        "looked_at": text.LOOKED_AT, "most_leads": text.MOST_LEADS, "least_samples": text.LEAST_SAMPLES,
+        "most_above": table_form.MOST_ABOVE, "most_columns": table_form.MOST_COLUMNS, "body": table_form.BODY,
+        "longest_titles": table_form.LONGEST_TITLES, "follow": table_form.FOLLOW,
+        "groups": table_layout.GROUPS, "most_stacked": table_layout.MOST_STACKED, "unix": table_layout.UNIX,
+        "far": first_rows.FAR, "lowest_plausible": clock.LOWEST_PLAUSIBLE,
+        "highest_plausible": clock.HIGHEST_PLAUSIBLE, "most_off": clock.MOST_OFF, "time_units": clock.UNITS,
+        "named_units": [[unit, _for_javascript(words)] for unit, words in clock.NAMED],
+        "ranks": columns.RANKS, "electrodes": columns.ELECTRODES, "time_words": sorted(columns.TIME_WORDS),
+        "time": sorted(columns.TIME), "ecg_words": columns.ECG_WORDS,
+        "no_ecg_of_an_ecg": sorted(columns.NO_ECG_OF_AN_ECG), "other": sorted(columns.OTHER),
+        "dull": sorted(columns.DULL), "few_values": columns.FEW_VALUES, "enough": columns.ENOUGH,
+        "longest": header_lines.LONGEST, "seconds": header_lines.SECONDS, "in_mv": IN_MV,
+        "unitless": record_files.UNITLESS, "bytes_per_sample": record_files.BYTES_PER_SAMPLE,
+        "most_signals": record_files.MOST_SIGNALS, "most_segments": record_files.MOST_SEGMENTS,
+        "header_bytes": record_files.HEADER_BYTES,
+        "patterns": {
+            name.lower(): [_for_javascript(pattern.pattern), "iu" if pattern.flags & re.I else "u"]
+            for name, pattern in _patterns().items()
+        },
+    }  # fmt: skip
+
+
+def _patterns() -> dict[str, re.Pattern[str]]:
+    """Return the patterns of how numbers, clocks, dates, units and rates are written, by their names."""
+    return {
+        name: value
+        for module in (text, table_form, header_lines)
+        for name, value in vars(module).items()
+        if isinstance(value, re.Pattern)
+    }
+
+
+def _for_javascript(pattern: str) -> str:
+    """Return a pattern as JavaScript reads it, where letters of all languages take other signs."""
+    return re.sub(r"(\[[^\]]*)\\w", r"\1\\p{L}\\p{N}_", pattern).replace(r"\w", r"[\p{L}\p{N}_]")
