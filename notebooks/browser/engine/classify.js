@@ -12,8 +12,7 @@ class DataError extends Error {}
 async function classifyRecording(signal, fs, scores, { flip = false, tell = () => {} } = {}) {
   checkRate(fs);
   const wave = scaledByPowerOfTwo(checkedSignal(signal, fs), flip);
-  const first = findRPeaks(wave, fs, "slope", (share) => tell(share / 4));
-  const second = findRPeaks(wave, fs, "sleepecg", (share) => tell(0.25 + share / 4));
+  const [first, second] = findRPeaks(wave, fs, (share) => tell(share / 2));
   const quality = judged(wave, fs, first, second);
   refuseNoEcg(quality, wave, fs);
   tell(0.6);
@@ -59,7 +58,7 @@ function checkedSignal(signal, fs) {
         `expected at least ${general(least)} s`,
     );
   }
-  const wave = Float32Array.from(signal, (value) => (Number.isFinite(Math.fround(value)) ? value : NaN));
+  const wave = signal.map((value) => (Number.isFinite(value) ? value : NaN)); // in single precision, as it was read
   const known = wave.filter(Number.isFinite);
   const lacking = 1 - known.length / n;
   if (lacking > 0.5) {
@@ -94,17 +93,22 @@ function blocksOf(nSamples, fs, step = 1) {
   });
 }
 
-/** The R peaks of a recording, found block by block, none of them in a gap, each once. */
-function findRPeaks(wave, fs, detector, tell) {
+/** The R peaks of a recording by either detector, found block by block, none of them in a gap, each once. */
+function findRPeaks(wave, fs, tell) {
   const slack = roundEven(0.1 * fs); // a peak at a border may move by some samples
-  const found = blocksOf(wave.length, fs).flatMap(({ start, stop, low, high }) => {
+  const found = [[], []];
+  for (const { start, stop, low, high } of blocksOf(wave.length, fs)) {
     const { filled, hasValue } = fillGaps(wave.subarray(low, high));
-    const peaks = detectRPeaks(filled, fs, detector).filter((place) => hasValue[place]);
+    for (const [detector, peaks] of detectRPeaks(filled, fs).entries()) {
+      const known = peaks.filter((place) => hasValue[place]).map((place) => place + low);
+      found[detector].push(...known.filter((place) => place >= start - slack && place < stop + slack));
+    }
     tell(stop / wave.length);
-    return peaks.map((place) => place + low).filter((place) => place >= start - slack && place < stop + slack);
+  }
+  return found.map((peaks) => {
+    peaks.sort((a, b) => a - b);
+    return peaks.filter((place, k) => k === 0 || place - peaks[k - 1] >= 0.2 * fs);
   });
-  found.sort((a, b) => a - b);
-  return found.filter((place, k) => k === 0 || place - found[k - 1] >= 0.2 * fs);
 }
 
 /** Refuse a recording of which less than a third looks like an ECG. */

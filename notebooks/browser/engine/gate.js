@@ -63,7 +63,7 @@ function looksLikeEcg(values, fs) {
   const spread = deviationOf(known);
   const scaled = Float32Array.from(values, (value) => (Number.isFinite(value) ? (value - middle) / spread : NaN));
   const { filled } = fillGaps(scaled);
-  const [first, second] = ["slope", "sleepecg"].map((name) => detectRPeaks(filled, fs, name));
+  const [first, second] = detectRPeaks(filled, fs);
   const rows = judged(scaled, fs, first, second);
   return rows.filter((row) => row.is_ecg).length > 0.5 * rows.length;
 }

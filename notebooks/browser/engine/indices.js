@@ -98,9 +98,12 @@ function agreement(one, other, edges, fs) {
 function around(wave, r, before, after, rate) {
   const first = -roundEven(before * rate);
   const n = roundEven(after * rate) + 1 - first;
-  return r.map((place) =>
-    Float64Array.from({ length: n }, (_, k) => wave[Math.min(Math.max(place + first + k, 0), wave.length - 1)]),
-  );
+  const last = wave.length - 1;
+  return r.map((place) => {
+    const near = new Float64Array(n);
+    for (let k = 0; k < n; k += 1) near[k] = wave[Math.min(Math.max(place + first + k, 0), last)];
+    return near;
+  });
 }
 
 /** The correlation of each beat with the third most similar of those around it: an odd beat has some like it, too. */

@@ -68,7 +68,7 @@ function rangeOf(values) {
 
 /** The values that are finite, in double precision. */
 function finiteOf(values) {
-  return Float64Array.from(values).filter(Number.isFinite);
+  return Float64Array.from(values).filter((value) => value - value === 0);
 }
 
 /** Slope per sample: central differences, one-sided at the ends. */
@@ -120,14 +120,17 @@ function rankFilter(values, size, rank, mode, start = Math.floor(size / 2)) {
 function uniformFilter(values, size) {
   const n = values.length;
   const before = Math.floor(size / 2);
-  const at = (place) => values[folded(place, n, "reflect")];
+  const longer = new Float64Array(n + size);
+  longer.set(values, before);
+  for (let k = 0; k < before; k += 1) longer[k] = values[folded(k - before, n, "reflect")];
+  for (let k = n; k < n + size - before; k += 1) longer[before + k] = values[folded(k, n, "reflect")];
   const found = new Float64Array(n);
   let mean = 0;
-  for (let step = 0; step < size; step += 1) mean += at(step - before);
+  for (let k = 0; k < size; k += 1) mean += longer[k];
   mean /= size;
   found[0] = mean;
   for (let k = 1; k < n; k += 1) {
-    mean += (at(k - 1 - before + size) - at(k - 1 - before)) / size;
+    mean += (longer[k - 1 + size] - longer[k - 1]) / size;
     found[k] = mean;
   }
   return found;

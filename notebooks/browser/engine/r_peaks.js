@@ -1,18 +1,17 @@
 "use strict";
 // R peaks where a signal is steep for its surroundings: the twin of ecgnb/detection/r_peaks.py.
 
-/** Find the R peaks of one finite lead of at least five seconds, by "slope" or by the second detector. */
-function detectRPeaks(wave, fs, detector) {
+/** The R peaks of one finite lead of at least five seconds, as our detector finds them, and as the second one does. */
+function detectRPeaks(wave, fs) {
   const [lowest, highest] = rangeOf(wave);
-  if (highest === lowest) return [];
+  if (highest === lowest) return [[], []];
   const [low, high] = percentiles(wave, [0.1, 99.9]); // one spike of an amplifier must not drown all beats
   let held = wave;
   if (high > low) {
     const [bottom, top] = [low - 2 * (high - low), high + 2 * (high - low)];
-    held = Float64Array.from(wave, (value) => Math.min(Math.max(value, bottom), top));
+    held = wave.map((value) => Math.min(Math.max(value, bottom), top));
   }
-  const found = detector === "slope" ? slopeDetector(held, fs) : panTompkins(held, fs);
-  return [...new Set(found)].sort((a, b) => a - b);
+  return [slopeDetector, panTompkins].map((detector) => [...new Set(detector(held, fs))].sort((a, b) => a - b));
 }
 
 /** What the detector sees: the signal between 3 and 20 Hz, its slope, the tops of the slope, their usual height. */

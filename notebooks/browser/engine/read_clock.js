@@ -95,7 +95,7 @@ function firstOfEach(time) {
   const fresh = [];
   for (let k = 1; k < time.length; k += 1) if (time[k] !== time[k - 1]) fresh.push(k);
   const arePackets = fresh.length > 1 && fresh.length < 0.9 * time.length; // the first may have lost its start
-  const at = arePackets ? fresh : Array.from(time, (_, k) => k);
+  const at = arePackets ? fresh : new Uint32Array(time.length).map((_, k) => k);
   return { at, stamp: arePackets ? at.map((k) => time[k]) : time };
 }
 

@@ -90,28 +90,30 @@ async function eachRow(file, form, visit) {
 
 /** Read columns of numbers of a table; where something is none its line is named. */
 async function readNumbers(file, form, columns, most = Infinity, texts = []) {
-  const found = new Map(columns.map((column) => [column, new Growing()]));
-  const others = new Map(texts.map((column) => [column, new Growing()]));
+  const found = columns.map(() => new Growing());
+  const others = texts.map(() => new Growing());
   const n = form.kinds.length;
   let [rows, tooLong] = [0, ""];
   await eachRow(file, form, (cells, line) => {
     if (cells.length > n && !tooLong && cells.slice(n).some((cell) => cell.trim())) {
       tooLong = `, line ${line}: ${cells.length} columns, where the first line has ${n}`;
     }
-    for (const column of columns) {
+    for (let k = 0; k < columns.length; k += 1) {
+      const column = columns[k];
       const value = column < cells.length ? numberOf(cells[column], form.decimal) : NaN;
       if (value === null) {
         const cell = [...cells[column].replace(SURROUNDING, "")].slice(0, 20).join("");
         const fault = tooLong || `, line ${line}: ${quoted(plainText(cell))} in column ${column + 1}`;
         throw new DataError(`${file.name}${fault}; expected a number`);
       }
-      found.get(column).push(value);
+      found[k].push(value);
     }
-    for (const column of texts) others.get(column).push(secondsOfCell(cells[column] || "", form.kinds[column], form.decimal));
+    texts.forEach((column, k) => others[k].push(secondsOfCell(cells[column] || "", form.kinds[column], form.decimal)));
     rows += 1;
     return rows < most;
   });
-  return new Map([...found, ...others].map(([column, values]) => [column, values.array()]));
+  const all = [...found, ...others].map((values) => values.array());
+  return new Map([...columns, ...texts].map((column, k) => [column, all[k]]));
 }
 
 /** Numbers in double precision, as many as come. */
@@ -248,7 +250,7 @@ async function readColumn(file, { form, skip }, column, clocks, offset) {
   let end = values.length;
   while (end > 0 && Number.isNaN(values[end - 1])) end -= 1;
   if (!end) throw new DataError(`${file.name} holds no sample in column ${column + 1}; expected one a line`);
-  const signal = Float32Array.from(values.subarray(0, end), (value) => value - offset);
+  const signal = new Float32Array(offset ? values.subarray(0, end).map((value) => value - offset) : values.subarray(0, end));
   return { signal, times: new Map([...numbers, ...texts].map((clock) => [clock, all.get(clock).subarray(skip, skip + end)])) };
 }
 

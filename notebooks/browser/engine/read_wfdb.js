@@ -23,7 +23,7 @@ async function readRecord(header, others, { fs, lead }) {
     );
   }
   return asRecording({
-    name: base, signal: Float32Array.from(values, (value) => Math.fround(value - offset) * scale), fs: about.fs,
+    name: base, signal: new Float32Array(values.map((value) => Math.fround(value - offset) * scale)), fs: about.fs,
     lead: signal.name || `signal ${position + 1}`, unit: isUnitless ? signal.unit : "mV", from: "from its header",
     notes: [signal.saysGain ? "" : "its header gives no gain: 200 a mV were taken, WFDB's custom", sayOffset(offset)],
     file: `${base}.hea`, of: `lead ${position + 1} of ${about.signals.length}`,
@@ -131,10 +131,12 @@ async function samplesOf(about, position, others, base, most = about.nSamples) {
   const at = SAMPLES[signal.format](bytes);
   const lacking = LACKING[signal.format] ?? null;
   const [first, step] = [group.indexOf(position), group.length];
-  return Float64Array.from({ length: most }, (_, k) => {
+  const values = new Float64Array(most);
+  for (let k = 0; k < most; k += 1) {
     const value = at(k * step + first);
-    return value === lacking ? NaN : (value - signal.baseline) / signal.gain;
-  });
+    values[k] = value === lacking ? NaN : (value - signal.baseline) / signal.gain;
+  }
+  return values;
 }
 
 function checkSignalFile({ signals, nSamples }, signal, group, file, base) {

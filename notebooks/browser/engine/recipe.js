@@ -8,8 +8,10 @@ const NO_VALUE = "samples without a value";
 
 /** A signal with straight lines where it has no value, and which samples have one. */
 function fillGaps(wave) {
-  const hasValue = Uint8Array.from(wave, (value) => (Number.isFinite(value) ? 1 : 0));
   const filled = Float64Array.from(wave);
+  const hasValue = new Uint8Array(filled.length);
+  for (let k = 0; k < filled.length; k += 1) hasValue[k] = Number.isFinite(filled[k]) ? 1 : 0;
+  if (!hasValue.includes(0)) return { filled, hasValue };
   let last = -1; // sample with a value
   for (let k = 0; k <= filled.length; k += 1) {
     if (k < filled.length && !hasValue[k]) continue;

@@ -65,8 +65,12 @@ function resampled(wave, up, down) {
   const half = (taps.length - 1) / 2;
   const beyond = Math.ceil(half / up) + 1;
   const slope = n > 1 ? (wave[n - 1] - wave[0]) / (n - 1) : 0;
-  const longer = Float64Array.from({ length: n + 2 * beyond }, (_, k) => wave[0] + slope * (k - beyond));
+  const longer = new Float64Array(n + 2 * beyond);
   longer.set(wave, beyond);
+  for (let k = 1; k <= beyond; k += 1) {
+    longer[beyond - k] = wave[0] - slope * k;
+    longer[beyond + n - 1 + k] = wave[n - 1] + slope * k;
+  }
   const found = new Float64Array(Math.ceil((n * up) / down));
   for (let k = 0; k < found.length; k += 1) {
     const middle = k * down + half; // of the taps over the samples, each `up` apart

@@ -9,11 +9,10 @@ function panTompkins(ecg, fs) {
   }
   const filtered = bandpassed(ecg.subarray ? ecg.subarray(start) : ecg.slice(start), fs, 5, 30);
   const n = filtered.length;
-  const at = (k) => (k < 0 || k >= n ? 0 : filtered[k]);
-  const power = Float64Array.from(filtered, (_, k) => {
-    const slope = -at(k - 2) - 2 * at(k - 1) + 2 * at(k + 1) + at(k + 2);
-    return slope * slope;
-  });
+  const longer = new Float64Array(n + 4); // zeros beyond its ends
+  longer.set(filtered, 2);
+  const power = new Float64Array(n);
+  for (let k = 0; k < n; k += 1) power[k] = (2 * longer[k + 3] + longer[k + 4] - 2 * longer[k + 1] - longer[k]) ** 2;
   const integrated = movingSum(power, Math.trunc(0.15 * fs));
   return thresholded(filtered, integrated, fs).map((place) => place + start);
 }
