@@ -36,7 +36,7 @@ lab: $(VENV)/.notebooks  ## step through the lessons in JupyterLab
 app: $(VENV)/.app  ## read an ECG in the browser, on this computer alone
 	$(BIN)/ecgnb app
 
-book: $(VENV)/.book  ## build the course as a site: build/book/index.html
+book: $(VENV)/.book  ## build the course as a site: build/book/index.html; npm brings what one page of it needs
 	$(BIN)/sphinx-build -q -W -b html notebooks build/book
 
 notebooks: $(VENV)/.test  ## re-execute the notebooks whose code changed, and refresh the numbers in text and README

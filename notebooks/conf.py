@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE / "pages"))  # the extension beside the pages
+sys.path.insert(0, str(HERE / "pages"))  # the extensions beside the pages
 
 project = "Deep learning for ECG"
 author = "the founding developers of ecgnb"
@@ -18,6 +18,7 @@ extensions = [
     "numpydoc",
     "sphinx-mathjax-offline",
     "ecgnb_book",
+    "ecgnb_browser",
 ]
 exclude_patterns = [
     "_build",
