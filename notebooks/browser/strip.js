@@ -107,6 +107,7 @@ function tracePath(signal, fs, start, seconds, x, y) {
 /** What a square of the paper is, in words. */
 function paperInWords(scale, unit, width) {
   const isWide = width / secondsOf(width) >= 80;
-  const height = `${Number(scale.fine.toPrecision(6))} ${unit || "of the file's own unit"}`;
-  return `A small square is ${isWide ? LINES[0][0] : LINES[1][0]} s wide and ${height} high.`;
+  const height = `${Number(scale.fine.toPrecision(6))}${unit ? ` ${unit}` : ""}`;
+  const doubt = unit ? "" : " The file names no unit, and none was assumed: the labels do not depend on it.";
+  return `A small square is ${isWide ? LINES[0][0] : LINES[1][0]} s wide and ${height} high.${doubt}`;
 }

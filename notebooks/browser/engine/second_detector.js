@@ -61,26 +61,12 @@ function thresholded(filtered, integrated, fs) {
     const since = index - previous;
     const n = beats.length;
     if ((n > 1 && since > missedLimit && maySearch) || (n === 0 && index > fs) || (n === 1 && since > 1.5 * fs)) {
-      for (let halved = 1; halved < 16 && !isSignal; halved += 1) {
-        const divisor = 2 ** halved;
-        let best = -1;
-        let highest = -1;
-        for (let k = searchFrom; k < index; k += 1) {
-          peakF = filtered[k];
-          if (!(peakF > filtered[k + 1])) continue;
-          if (peakF > filtered[k - 1]) {
-            peakI = integrated[k];
-            const byF = thresholdF / divisor < peakF && peakF < thresholdF && thresholdI / divisor < peakI;
-            const byI = thresholdI / divisor < peakI && peakI < thresholdI && thresholdF / divisor < peakF;
-            if ((byF || byI) && peakF > highest) [best, highest] = [k, peakF];
-          }
-          k += 1; // the next one is lower, and no peak
-        }
-        if (best >= 0) {
-          spkI = 0.25 * peakI + 0.75 * spkI;
-          spkF = 0.25 * peakF + 0.75 * spkF;
-          [isSignal, peak, maySearch] = [true, best, false];
-        }
+      const missed = searchedBack(filtered, integrated, searchFrom, index, thresholdF, thresholdI);
+      [peakF, peakI] = [missed.peakF, missed.peakI];
+      if (missed.best >= 0) {
+        spkI = 0.25 * peakI + 0.75 * spkI;
+        spkF = 0.25 * peakF + 0.75 * spkF;
+        [isSignal, peak, maySearch] = [true, missed.best, false];
       }
       if (!isSignal) searchFrom = index;
     } else if (filtered[index] > filtered[index + 1]) {
@@ -142,4 +128,25 @@ function steepestBefore(filtered, peak) {
     steepest = Math.max(steepest, filtered[k] - filtered[k - 1]);
   }
   return steepest;
+}
+
+/** The highest peak between two samples that only lower thresholds let pass, and the last that was looked at. */
+function searchedBack(filtered, integrated, first, last, thresholdF, thresholdI) {
+  let [peakF, peakI, best] = [0, 0, -1];
+  for (let halved = 1; halved < 16 && best < 0; halved += 1) {
+    const divisor = 2 ** halved;
+    let highest = -1;
+    for (let k = first; k < last; k += 1) {
+      peakF = filtered[k];
+      if (!(peakF > filtered[k + 1])) continue;
+      if (peakF > filtered[k - 1]) {
+        peakI = integrated[k];
+        const byF = thresholdF / divisor < peakF && peakF < thresholdF && thresholdI / divisor < peakI;
+        const byI = thresholdI / divisor < peakI && peakI < thresholdI && thresholdF / divisor < peakF;
+        if ((byF || byI) && peakF > highest) [best, highest] = [k, peakF];
+      }
+      k += 1; // the next one is lower, and no peak
+    }
+  }
+  return { best, peakF, peakI };
 }
