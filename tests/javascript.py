@@ -52,10 +52,8 @@ class Engine:
 
     def read(self, content, name, fs=None, lead=None):
         """How a table is read, or the sentence that refuses it."""
-        code = (
-            "readOne([a], b, c).catch((fault) => ({ fault: fault.message, kind: fault instanceof DataError ? "
-            " : fault.stack }))"
-        )
+        told = "({ fault: fault.message, kind: fault instanceof DataError ? '' : fault.stack })"
+        code = f"readOne([a], b, c).catch((fault) => {told})"
         return self(code, (name, content), fs, lead)
 
 

@@ -94,16 +94,18 @@ function ask(what) {
 function show(recording, found) {
   const sign = part("flip").checked ? -1 : 1;
   const signal = sign < 0 ? recording.signal.map((value) => -value) : recording.signal;
-  shown = { ...found, signal, unit: recording.unit, name: recording.name, scale: scaleOf(signal, recording.unit) };
+  const { name, unit } = recording;
+  shown = { ...found, signal, unit, name, scale: scaleOf(signal, unit), shades: shadesOf(found) };
   picked = null;
   start = 0;
-  say(`${shown.beats.length} beats found.`);
+  say(`${shown.beats.length.toLocaleString("en")} beats found.`);
   const about = [recording.name, recording.lead && `lead ${recording.lead}`, `${+found.fs.toPrecision(6)} Hz`];
   part("name").textContent = [...about, sign < 0 ? "upside down" : ""].filter(Boolean).join(" · ");
   part("read").textContent = recording.read;
   part("summary").textContent = inNumbers(found);
   showList(part("warnings"), [...recording.notes.map((note) => `How it was read: ${note}.`), ...found.warnings]);
   showCounts(found.counts);
+  part("shades").hidden = !shown.shades.length;
   part("result").hidden = false;
   seekable(found.counts);
   draw();

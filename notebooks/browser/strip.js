@@ -36,13 +36,24 @@ function heightLines(unit, span) {
   return [coarse / 5, coarse];
 }
 
+/** The stretches to shade: what does not look like an ECG, and where the rhythm is irregular. */
+function shadesOf({ beats, quality }) {
+  const noEcg = quality.filter((row) => !row.is_ecg);
+  const irregular = beats.slice(0, -1).map((beat, k) => ({ kind: "irregular", from: beat.time_s, to: beats[k + 1].time_s }))
+    .filter((_, k) => beats[k].irregular && beats[k + 1].irregular);
+  return [
+    ...noEcg.map((row) => ({ kind: "no-ecg", from: row.start_s, to: row.start_s + row.seconds })),
+    ...irregular,
+  ];
+}
+
 /** How many seconds a strip of so many pixels shows. */
 function secondsOf(width) {
   return Math.max(2, Math.min(12, Math.round(width / SECOND)));
 }
 
 /** Draw the page that starts at a second; `picked` is the beat that stands out. */
-function drawStrip(place, { signal, fs, unit, beats, scale, flip }, start, picked) {
+function drawStrip(place, { signal, fs, beats, scale, shades }, start, picked) {
   const width = Math.max(280, Math.floor(place.clientWidth));
   const seconds = secondsOf(width);
   const x = (time) => ((time - start) / seconds) * width;
@@ -52,6 +63,11 @@ function drawStrip(place, { signal, fs, unit, beats, scale, flip }, start, picke
   const letters = here.map((beat) => beat.label).join(" ") || "no beat";
   picture.append(drawn("title", {}, `Seconds ${start} to ${start + seconds}: ${letters}`));
   picture.append(...paper(scale, start, seconds, width, x, y));
+  for (const { kind, from, to } of shades) {
+    const [left, right] = [from, to].map((time) => Math.min(width, Math.max(0, x(time))));
+    const [top, bottom] = [y(scale.high), y(scale.low)];
+    if (right > left) picture.append(drawn("rect", { class: kind, x: left, y: top, width: right - left, height: bottom - top }));
+  }
   picture.append(drawn("path", { class: "trace", d: tracePath(signal, fs, start, seconds, x, y) }));
   for (const beat of here) {
     const kind = beat.label === "?" ? "unsure" : beat.label;
