@@ -9,8 +9,8 @@ import pytest
 from browser import open_page
 from conftest import ROOT
 
-from ecgnb.course.authoring.browser.build import build_page, engine, recipe_script
-from ecgnb.course.authoring.browser.runtime import fetch_runtime
+from ecgnb.app.browser.build import build_page, engine, recipe_script
+from ecgnb.app.browser.runtime import fetch_runtime
 from ecgnb.errors import DataError
 
 SOURCE = ROOT / "notebooks" / "browser"

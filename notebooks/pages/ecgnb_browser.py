@@ -8,8 +8,8 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from ecgnb.course.authoring.browser.build import build_page
-from ecgnb.course.authoring.browser.runtime import fetch_runtime
+from ecgnb.app.browser.build import build_page
+from ecgnb.app.browser.runtime import fetch_runtime
 from ecgnb.errors import DataError
 
 ABOUT = """# An ECG in your browser
@@ -31,7 +31,7 @@ LINK = """```{raw} html
 <p><a class="sd-sphinx-override sd-btn sd-btn-primary" href="../../browser/index.html">Open the page</a></p>
 ```"""
 
-NO_LINK = "*This book was built without the page: npm, which brings its runtime, was not there. `make book` says why.*"
+NO_LINK = "*This book was built without the page: its runtime, which npm brings, could not be had. `make book` says why.*"
 
 
 def bring_runtime(app: Sphinx) -> None:

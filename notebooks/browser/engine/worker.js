@@ -23,7 +23,7 @@ self.onmessage = async ({ data }) => {
       flip: data.flip,
       tell: (share) => tell(0.2 + 0.8 * share, "Finding and labelling the beats"),
     });
-    self.postMessage({ kind: "found", recording, found });
+    self.postMessage({ kind: "found", recording, found }, [recording.signal.buffer]);
   } catch (fault) {
     if (fault instanceof DataError) self.postMessage({ kind: "refused", message: fault.message });
     else self.postMessage({ kind: "failed", message: `${fault.name}: ${fault.message}` });

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from ecgnb.app.browser.constants import constants
+from ecgnb.app.browser.runtime import Runtime
 from ecgnb.app.colours import DARK, LIGHT, Palette
 from ecgnb.app.minute import GAIN, SOURCE, read_minute
 from ecgnb.classifier.load import DEFAULT, WEIGHTS
-from ecgnb.course.authoring.browser.constants import constants
-from ecgnb.course.authoring.browser.runtime import Runtime
 
 AS_THEY_ARE = ("page.css", "page.js", "strip.js", "table.js", "licence.txt")
 

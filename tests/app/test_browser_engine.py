@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from javascript import Engine, numbers, runtime_or_skip
 
+from ecgnb.app.browser.build import runtime_values
+from ecgnb.app.browser.constants import constants
 from ecgnb.classifier import recording
 from ecgnb.classifier.load import load_classifier
-from ecgnb.course.authoring.browser.build import runtime_values
-from ecgnb.course.authoring.browser.constants import constants
 from ecgnb.datasets import synthetic
 from ecgnb.datasets.own.recording import read_one_lead
 from ecgnb.datasets.wfdb import read_record
