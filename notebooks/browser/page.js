@@ -178,7 +178,12 @@ function begin() {
     event.preventDefault();
     if (asked) ask(asked);
   });
-  for (const kind of ["dragover", "drop"]) document.addEventListener(kind, (event) => event.preventDefault());
+  for (const kind of ["dragover", "dragleave", "drop"]) {
+    document.addEventListener(kind, (event) => {
+      event.preventDefault(); // else the browser would open the file in place of the page
+      part("drop").classList.toggle("over", kind === "dragover");
+    });
+  }
   document.addEventListener("drop", (event) => choose(event.dataTransfer.files));
   const page = () => secondsOf(part("strip").clientWidth);
   part("back").addEventListener("click", () => goTo(start - page()));

@@ -1,12 +1,17 @@
 """The page that reads an ECG, opened from a folder: twenty real recordings, what it refuses, whether all can use it."""
 
+import functools
+import http.server
+import threading
+
 import numpy as np
 import pytest
 import wfdb
 from axe_playwright_python.sync_playwright import Axe
-from javascript import built_page
+from javascript import SOURCE, built_page, runtime_or_skip
 from playwright.sync_api import expect
 
+from ecgnb.app.browser.build import build_page
 from ecgnb.app.minute import classified_minute
 from ecgnb.classifier.load import load_classifier
 from ecgnb.classifier.recording import classify_recording
@@ -18,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 MITDB = ("100", "104", "106", "108", "111", "114", "119", "200", "203", "207", "208", "215", "222", "228", "232")
 SVDB = ("800", "803", "820", "849", "880")
-SECONDS = 120
+SECONDS = 90
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +82,7 @@ def test_twenty_real_recordings(page, real_mitdb, tmp_path):
         np.testing.assert_allclose([row["confidence"] for row in rows], beats["confidence"].fillna(0), atol=1e-3)
         assert found["warnings"] == expected.warnings(), record
         assert found["read"] == read.read
-    assert n_beats > 2500 and n_alike >= 0.999 * n_beats, (n_alike, n_beats)
+    assert n_beats > 2000 and n_alike >= 0.999 * n_beats, (n_alike, n_beats)
 
 
 def test_the_sample(page):
@@ -158,6 +163,57 @@ def test_what_is_refused_is_refused_in_a_sentence(page, files, told):
     expect(page.locator("#fault")).to_contain_text(told)
     expect(page.locator("#result")).to_be_hidden()
     assert page.locator("#fault b").count() == 0
+
+
+def test_files_that_are_dropped(page):
+    """Anywhere on the page; a folder's worth of strange files is refused like any other."""
+    text = "\n".join(f"{one:.4f}" for one in heart())
+    page.fill("#fs", "250")
+    page.evaluate(
+        """(text) => {
+            shown = null;
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([text], "dropped.csv"));
+            for (const kind of ["dragover", "drop"]) {
+                document.body.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+            }
+        }""",
+        text,
+    )
+    page.wait_for_function("shown && shown.name === 'dropped'")
+    expect(page.locator("#drop")).not_to_have_class("over")
+
+
+def test_nothing_is_kept_and_a_closed_tab_harms_none(page):
+    other = page.context.browser.new_page()
+    other.goto(page.url)
+    other.wait_for_function("document.body.dataset.ready")
+    other.click("#sample")
+    other.close()
+    kept = page.evaluate("[localStorage.length, document.cookie]")
+    assert kept == [0, ""]
+
+
+def test_from_any_folder_of_a_server(page, tmp_path):
+    build_page(SOURCE, tmp_path / "deep" / "er" / "browser", runtime_or_skip())
+    handler = functools.partial(Quiet, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("localhost", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        folder = f"http://localhost:{server.server_port}/deep/er/browser/"
+        other, asked = page.context.browser.new_page(), []
+        other.on("request", lambda request: asked.append(request.url))
+        other.goto(f"{folder}index.html")
+        other.wait_for_function("document.body.dataset.ready")
+        other.click("#sample")
+        other.wait_for_function("shown")
+        assert all(url.startswith((folder, "blob:")) for url in asked), asked
+        other.close()
+        server.shutdown()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(page, tmp_path):
