@@ -50,7 +50,10 @@ function inThePage(message) {
     .replaceAll("fs (--fs)", "the rate in its field")
     .replace(/say which with --lead \(lead=\).*/, "choose it in the field 'Lead or column' above")
     .replaceAll("--lead (lead=)", "the field 'Lead or column'")
-    .replace("it can be classified all the same (--force, force=True)", "`ecgnb classify --force` reads it all the same");
+    .replace(
+      "it can be classified all the same (--force, force=True)",
+      "`ecgnb classify --force` reads it all the same",
+    );
 }
 
 function say(text) {
@@ -83,7 +86,10 @@ function ask(what) {
   const text = part("fs").value.trim().replace(",", ".");
   const fs = text === "" ? null : Number(text);
   if (fs !== null && !(fs > 0 && Number.isFinite(fs))) {
-    answers.asks({ question: `A sampling rate of "${text}" is no number above 0; expected samples per second, such as 360.`, field: "fs" });
+    answers.asks({
+      question: `A sampling rate of "${text}" is no number above 0; expected samples per second, such as 360.`,
+      field: "fs",
+    });
     return;
   }
   const lead = part("lead").value.trim() || null;
@@ -122,29 +128,35 @@ function inNumbers({ seconds, beats, summary, counts }) {
 
 function showList(list, texts) {
   list.hidden = !texts.length;
-  list.replaceChildren(...texts.map((text) => {
-    const item = document.createElement("li");
-    item.textContent = text;
-    return item;
-  }));
+  list.replaceChildren(
+    ...texts.map((text) => {
+      const item = document.createElement("li");
+      item.textContent = text;
+      return item;
+    }),
+  );
 }
 
 /** One line a class: its letter in its colour, what it is called, how many there are. */
 function showCounts(counts) {
-  part("counts").replaceChildren(...Object.entries(counts).map(([label, n]) => {
-    const item = document.createElement("li");
-    const letter = document.createElement("b");
-    letter.className = `letter class-${label === "?" ? "unsure" : label}`;
-    letter.textContent = label;
-    item.append(letter, ` ${ECG_RECIPE.meanings[label].name}: `, n.toLocaleString("en"));
-    item.title = ECG_RECIPE.meanings[label].what;
-    return item;
-  }));
+  part("counts").replaceChildren(
+    ...Object.entries(counts).map(([label, n]) => {
+      const item = document.createElement("li");
+      const letter = document.createElement("b");
+      letter.className = `letter class-${label === "?" ? "unsure" : label}`;
+      letter.textContent = label;
+      item.append(letter, ` ${ECG_RECIPE.meanings[label].name}: `, n.toLocaleString("en"));
+      item.title = ECG_RECIPE.meanings[label].what;
+      return item;
+    }),
+  );
 }
 
 /** Offer to go to the next beat of each class that there is. */
 function seekable(counts) {
-  const options = Object.keys(counts).filter((label) => counts[label]).map((label) => new Option(label, label));
+  const options = Object.keys(counts)
+    .filter((label) => counts[label])
+    .map((label) => new Option(label, label));
   part("seek").replaceChildren(new Option("beat of class …", ""), ...options);
 }
 
@@ -154,7 +166,10 @@ function draw() {
   part("place").value = start;
   part("place").setAttribute("aria-valuetext", `from second ${start}`);
   part("paper").textContent = paperInWords(shown.scale, shown.unit, part("strip").clientWidth);
-  const first = Math.max(0, shown.beats.findIndex((beat) => beat.time_s >= start));
+  const first = Math.max(
+    0,
+    shown.beats.findIndex((beat) => beat.time_s >= start),
+  );
   showRows(part("beats"), shown.beats, first, picked, (beat) => goTo(beat.time_s - seconds / 2, beat));
 }
 

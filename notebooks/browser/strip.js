@@ -4,9 +4,12 @@
 const HEIGHT = 320;
 const ROOM = 44; // pixels above the paper, for the letters
 const SECOND = 110; // pixels: about as wide as paper at 25 mm/s on a screen
-const LINES = [[0.04, 0.2], [0.2, 1]]; // seconds between fine and coarse lines: 1 mm and 5 mm, or where there is less room
+const LINES = [
+  [0.04, 0.2],
+  [0.2, 1],
+]; // seconds between fine and coarse lines: 1 mm and 5 mm, or where there is less room
 
-const IN_MV = { mv: 1, "µv": 1000, "μv": 1000, uv: 1000, v: 0.001 };
+const IN_MV = { mv: 1, µv: 1000, μv: 1000, uv: 1000, v: 0.001 };
 
 /** An element of a drawing, with attributes. */
 function drawn(name, attributes, text = "") {
@@ -24,7 +27,12 @@ function scaleOf(signal, unit) {
   const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
   const [bottom, top] = [at(0.0005), at(0.9995)];
   const [fine, coarse] = heightLines(unit, Math.max(top - bottom, 1e-9));
-  return { low: Math.floor(bottom / coarse - 0.3) * coarse, high: Math.ceil(top / coarse + 0.3) * coarse, fine, coarse };
+  return {
+    low: Math.floor(bottom / coarse - 0.3) * coarse,
+    high: Math.ceil(top / coarse + 0.3) * coarse,
+    fine,
+    coarse,
+  };
 }
 
 /** The lines across: 0.1 and 0.5 mV, or what fits a signal of an unknown unit. */
@@ -39,12 +47,11 @@ function heightLines(unit, span) {
 /** The stretches to shade: what does not look like an ECG, and where the rhythm is irregular. */
 function shadesOf({ beats, quality }) {
   const noEcg = quality.filter((row) => !row.is_ecg);
-  const irregular = beats.slice(0, -1).map((beat, k) => ({ kind: "irregular", from: beat.time_s, to: beats[k + 1].time_s }))
+  const irregular = beats
+    .slice(0, -1)
+    .map((beat, k) => ({ kind: "irregular", from: beat.time_s, to: beats[k + 1].time_s }))
     .filter((_, k) => beats[k].irregular && beats[k + 1].irregular);
-  return [
-    ...noEcg.map((row) => ({ kind: "no-ecg", from: row.start_s, to: row.start_s + row.seconds })),
-    ...irregular,
-  ];
+  return [...noEcg.map((row) => ({ kind: "no-ecg", from: row.start_s, to: row.start_s + row.seconds })), ...irregular];
 }
 
 /** How many seconds a strip of so many pixels shows. */
@@ -66,7 +73,8 @@ function drawStrip(place, { signal, fs, beats, scale, shades }, start, picked) {
   for (const { kind, from, to } of shades) {
     const [left, right] = [from, to].map((time) => Math.min(width, Math.max(0, x(time))));
     const [top, bottom] = [y(scale.high), y(scale.low)];
-    if (right > left) picture.append(drawn("rect", { class: kind, x: left, y: top, width: right - left, height: bottom - top }));
+    if (right > left)
+      picture.append(drawn("rect", { class: kind, x: left, y: top, width: right - left, height: bottom - top }));
   }
   picture.append(drawn("path", { class: "trace", d: tracePath(signal, fs, start, seconds, x, y) }));
   for (const beat of here) {
@@ -75,8 +83,12 @@ function drawStrip(place, { signal, fs, beats, scale, shades }, start, picked) {
     const isPicked = beat === picked ? " picked" : "";
     const value = signal[beat.r_sample];
     const mark = Number.isFinite(value) ? y(Math.min(scale.high, Math.max(scale.low, value))) : y(scale.low);
-    picture.append(drawn("circle", { class: `mark class-${kind}${isPicked}`, cx: middle, cy: mark, r: isPicked ? 7 : 4.5 }));
-    picture.append(drawn("text", { class: `letter class-${kind}`, x: middle, y: 28, "text-anchor": "middle" }, beat.label));
+    picture.append(
+      drawn("circle", { class: `mark class-${kind}${isPicked}`, cx: middle, cy: mark, r: isPicked ? 7 : 4.5 }),
+    );
+    picture.append(
+      drawn("text", { class: `letter class-${kind}`, x: middle, y: 28, "text-anchor": "middle" }, beat.label),
+    );
   }
   place.replaceChildren(picture);
   return seconds;
@@ -86,10 +98,14 @@ function drawStrip(place, { signal, fs, beats, scale, shades }, start, picked) {
 function paper(scale, start, seconds, width, x, y) {
   const [fine, coarse] = width / seconds >= 80 ? LINES[0] : LINES[1];
   const [top, bottom] = [y(scale.high), y(scale.low)];
-  const upright = (step) => range(Math.ceil(start / step - 1e-6), Math.floor((start + seconds) / step + 1e-6))
-    .map((k) => `M${x(k * step).toFixed(1)} ${top}V${bottom}`).join("");
-  const across = (step) => range(Math.round(scale.low / step), Math.round(scale.high / step))
-    .map((k) => `M0 ${y(k * step).toFixed(1)}H${width}`).join("");
+  const upright = (step) =>
+    range(Math.ceil(start / step - 1e-6), Math.floor((start + seconds) / step + 1e-6))
+      .map((k) => `M${x(k * step).toFixed(1)} ${top}V${bottom}`)
+      .join("");
+  const across = (step) =>
+    range(Math.round(scale.low / step), Math.round(scale.high / step))
+      .map((k) => `M0 ${y(k * step).toFixed(1)}H${width}`)
+      .join("");
   const found = [
     drawn("rect", { class: "paper", x: 0, y: top, width, height: bottom - top }),
     drawn("path", { class: "fine", d: upright(fine) + across(scale.fine) }),

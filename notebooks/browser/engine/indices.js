@@ -210,7 +210,14 @@ function kurtosis(values) {
 
 /** The shares of power: of 5 to 15 Hz in 5 to 40, of up to 1 Hz in up to 40, of above 40 in above 1. */
 function powers(slow, borders, rate) {
-  const bands = [[5, 15], [5, 40], [0, 1], [0, 40], [40, rate / 2], [1, rate / 2]];
+  const bands = [
+    [5, 15],
+    [5, 40],
+    [0, 1],
+    [0, 40],
+    [40, rate / 2],
+    [1, rate / 2],
+  ];
   const rows = eachStretch(borders, (from, to) => {
     const part = slow.subarray(from, to);
     const mean = meanOf(part);

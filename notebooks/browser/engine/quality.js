@@ -6,7 +6,13 @@ function findFaults(wave, fs) {
   const { flat_seconds, clipped_seconds } = ECG_RECIPE.quality;
   const faults = [];
   const note = (fault, runs) => runs.forEach(([from, to]) => faults.push({ fault, from, to }));
-  note("missing", joinedRuns(runsOf(wave, (value) => !Number.isFinite(value)), 0.1 * fs));
+  note(
+    "missing",
+    joinedRuns(
+      runsOf(wave, (value) => !Number.isFinite(value)),
+      0.1 * fs,
+    ),
+  );
   const known = finiteOf(wave);
   if (known.length) {
     const still = runsOf(wave, (value, k) => k > 0 && value === wave[k - 1]).map(([from, to]) => [from - 1, to]);

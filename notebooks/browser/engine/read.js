@@ -10,7 +10,8 @@ async function readFiles(files, { fs, lead }) {
   for (const file of files) checkSize(file);
   const recording = await readOne(files, fs, lead);
   if (recording.fs !== null) return recording;
-  const question = `${recording.read}: the file does not say its sampling rate; give it in the field ` +
+  const question =
+    `${recording.read}: the file does not say its sampling rate; give it in the field ` +
     "“Sampling rate (Hz)”, and read it again.";
   return { asks: true, question, field: "fs" };
 }
@@ -27,7 +28,9 @@ async function readOne(files, fs, lead) {
     if (!strange) return readRecord(headers[0], others, { fs, lead });
   }
   if (signals.length > 1) {
-    throw new DataError(`${files.length} files; expected one, or the .hea and the .dat of one WFDB record (and its .atr)`);
+    throw new DataError(
+      `${files.length} files; expected one, or the .hea and the .dat of one WFDB record (and its .atr)`,
+    );
   }
   const [file] = signals;
   await refuseForeign(file);
@@ -57,7 +60,8 @@ async function refuseForeign(file) {
   if (kind) throw new DataError(`${file.name} is ${kind}, which is not read here: ${ECG_RECIPE.own.kinds[kind]}`);
   const other = kindForTheApp(content, endingOf(file.name));
   if (other) throw new DataError(`${file.name} is ${other}, which this page does not read; the app does (make app)`);
-  const isBinary = content.filter((byte) => (byte >= 32 && byte < 127) || [9, 10, 13].includes(byte)).length < 0.95 * content.length;
+  const isBinary =
+    content.filter((byte) => (byte >= 32 && byte < 127) || [9, 10, 13].includes(byte)).length < 0.95 * content.length;
   if (endingOf(file.name) === "dat" && isBinary) {
     const stem = stemOf(file.name);
     throw new DataError(`${stem}.hea is missing; a WFDB record needs ${stem}.hea and ${stem}.dat`);
@@ -87,10 +91,22 @@ function kindOfFile(content, ending) {
   if (/^(?:Brain Vision|BrainVision)/.test(text)) return "a BrainVision header";
   if (text.startsWith("<")) return /AnnotatedECG|urn:hl7-org/.test(text) ? "HL7 aECG" : "an ECG in XML";
   const starts = [
-    ["%PDF", "a PDF"], ["\x89PNG", "a picture"], ["\xff\xd8\xff", "a picture"], ["GIF8", "a picture"], ["II*\0", "a picture"],
-    ["MM\0*", "a picture"], ["\xd0\xcf\x11\xe0", "an Excel workbook"], ["MATLAB 5", "a MATLAB file without a .hea"],
-    ["\x89HDF", "an HDF5 file"], ["ALIVE", "a Kardia file"], ["\x1f\x8b", "a compressed file"], ["BZh", "a compressed file"],
-    ["\xfd7zXZ", "a compressed file"], ["7z\xbc\xaf", "a compressed file"], ["Rar!", "a compressed file"], ["RIFF", "a sound"],
+    ["%PDF", "a PDF"],
+    ["\x89PNG", "a picture"],
+    ["\xff\xd8\xff", "a picture"],
+    ["GIF8", "a picture"],
+    ["II*\0", "a picture"],
+    ["MM\0*", "a picture"],
+    ["\xd0\xcf\x11\xe0", "an Excel workbook"],
+    ["MATLAB 5", "a MATLAB file without a .hea"],
+    ["\x89HDF", "an HDF5 file"],
+    ["ALIVE", "a Kardia file"],
+    ["\x1f\x8b", "a compressed file"],
+    ["BZh", "a compressed file"],
+    ["\xfd7zXZ", "a compressed file"],
+    ["7z\xbc\xaf", "a compressed file"],
+    ["Rar!", "a compressed file"],
+    ["RIFF", "a sound"],
   ];
   const found = starts.find(([start]) => raw.startsWith(start));
   if (found) return found[1];

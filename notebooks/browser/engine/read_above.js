@@ -14,7 +14,11 @@ function readAbove(lines, nColumns) {
   const said = [];
   let notUnderstood = "";
   for (const line of lines) {
-    const text = line.slice(0, longest).replaceAll('"', " ").trim().replace(/^[#%;, ]+|[#%;, ]+$/g, "");
+    const text = line
+      .slice(0, longest)
+      .replaceAll('"', " ")
+      .trim()
+      .replace(/^[#%;, ]+|[#%;, ]+$/g, "");
     if (pattern("of_others").test(text) && !/sampled at|ecg|ekg/i.test(text)) continue;
     const rate = rateOfLine(text);
     if (rate !== null && rate >= lowest && rate <= highest) said.push({ rate, text });
@@ -33,7 +37,8 @@ function rateOfLine(text) {
     const given = text.match(pattern("step"));
     const [size, number] = inside ? [inside[1], inside[2]] : given ? [given[2], given[1]] : ["", ""];
     const plain = text.match(pattern("set_to"));
-    const step = writtenNumber(number || (plain ? plain[1] : "0")) * ECG_RECIPE.own.seconds[(size || "s")[0].toLowerCase()];
+    const step =
+      writtenNumber(number || (plain ? plain[1] : "0")) * ECG_RECIPE.own.seconds[(size || "s")[0].toLowerCase()];
     return step ? Number((1 / step).toFixed(6)) : null;
   }
   const at = text.match(pattern("rate_words"));
@@ -85,9 +90,16 @@ function openSignals(line, nColumns) {
     const sensors = new Map(device.label.map((label, k) => [String(label), String(device.sensor[k])]));
     const rate = Number(device["sampling rate"]);
     if (!(rate >= lowest && rate <= highest) || names.length > nColumns) return null;
-    const told = names.map((name) => (sensors.has(name) ? `${name} ${sensors.get(name)}` : name))
+    const told = names
+      .map((name) => (sensors.has(name) ? `${name} ${sensors.get(name)}` : name))
       .map((name) => (/^[IO]\d$/.test(name) ? `digital ${name}` : name));
-    return { fs: rate, said: "", names: [...told, ...Array(nColumns - told.length).fill("")], notUnderstood: "", units: [] };
+    return {
+      fs: rate,
+      said: "",
+      names: [...told, ...Array(nColumns - told.length).fill("")],
+      notUnderstood: "",
+      units: [],
+    };
   } catch {
     return null;
   }
@@ -101,7 +113,8 @@ function acqKnowledge(lines, nColumns) {
     const n = Number(found[1]);
     const told = lines.slice(place + 1, place + 1 + 2 * n).map((one) => one.trim().slice(0, 60));
     const before = Array(Math.max(0, nColumns - n - 1)).fill(""); // a column of time; and one that is empty at the end
-    const filled = (odd) => [...before, ...told.filter((_, k) => k % 2 === odd), ...Array(nColumns).fill("")].slice(0, nColumns);
+    const filled = (odd) =>
+      [...before, ...told.filter((_, k) => k % 2 === odd), ...Array(nColumns).fill("")].slice(0, nColumns);
     return { names: filled(0), units: filled(1) };
   }
   return { names: [], units: [] };

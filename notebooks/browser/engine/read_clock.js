@@ -13,7 +13,11 @@ function secondsOfCell(cell, kind, decimal) {
   if (kind === "date") return secondsOfDate(text);
   if (kind === "number") return numberOf(text, decimal) ?? NaN;
   if (isEmpty(text)) return NaN;
-  const parts = text.replace(decimal, ".").replace(",", ".").replace(/^(\d+:\d+:\d+):(\d{3})$/, "$1.$2").split(":");
+  const parts = text
+    .replace(decimal, ".")
+    .replace(",", ".")
+    .replace(/^(\d+:\d+:\d+):(\d{3})$/, "$1.$2")
+    .split(":");
   return parts.slice(-3).reduce((total, part) => 60 * total + Number(part), 0);
 }
 
@@ -127,7 +131,8 @@ function tableRate(times, layout, file) {
   }
   if (!found) return line;
   const differs = layout.fs && Math.abs(found.fs - layout.fs) > 0.02 * found.fs;
-  const doubt = `${layout.said}: ${general(layout.fs || 0)} Hz; its column of time says ${general(found.fs)}, and was believed`;
+  const rates = [layout.fs || 0, found.fs].map((rate) => general(rate));
+  const doubt = `${layout.said}: ${rates[0]} Hz; its column of time says ${rates[1]}, and was believed`;
   return { ...found, doubt: differs ? doubt : "" };
 }
 

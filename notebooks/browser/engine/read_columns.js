@@ -5,7 +5,10 @@
 /** A name without unit, brackets, accents and decoration, in small letters. */
 function plainName(name) {
   const { dull } = ECG_RECIPE.own;
-  const bare = name.slice(0, 200).replace(/[[(<{][^\])>}]{0,40}[\])>}]/g, " ").replace(/(?<=[a-z])(?=[A-Z])/g, " ");
+  const bare = name
+    .slice(0, 200)
+    .replace(/[[(<{][^\])>}]{0,40}[\])>}]/g, " ")
+    .replace(/(?<=[a-z])(?=[A-Z])/g, " ");
   const letters = bare.normalize("NFKD").replace(/\p{M}/gu, "").normalize("NFC").toLowerCase();
   const all = letters.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
   const telling = all.filter((word) => !dull.includes(word) && word !== "μv" && word !== "μ");
@@ -27,7 +30,8 @@ function roleOf(name) {
   const lead = pair ? own.electrodes[pair] : leadAmong(parts);
   const ecg = (rank) => (has(own.no_ecg_of_an_ecg) ? { kind: "other", rank: 0 } : { kind: "ecg", rank });
   for (const [rank, names] of own.ranks.entries()) {
-    if (names.includes(lead) || (inside && names.includes(inside[1].toLowerCase()) && !has(own.other))) return ecg(rank);
+    if (names.includes(lead) || (inside && names.includes(inside[1].toLowerCase()) && !has(own.other)))
+      return ecg(rank);
   }
   if (isEcg) return ecg(own.ranks.findIndex((names) => names.includes("ecg")));
   return { kind: has(own.other) || own.other.includes(squashed) ? "other" : "", rank: 0 };
@@ -109,8 +113,10 @@ function chooseColumn(columns, where, fs) {
     if (like.length) possible = like;
   }
   if (possible.length === 1) return { place: possible[0], why: n === 1 ? "" : "the only column that could be an ECG" };
-  throw new DataError(`${where}: ${undecided(columns, possible)}; say which with --lead (lead=), ` +
-    (n > 1 ? `by name or by number from 1 to ${n}` : "as --lead 1 if it is one"));
+  throw new DataError(
+    `${where}: ${undecided(columns, possible)}; say which with --lead (lead=), ` +
+      (n > 1 ? `by name or by number from 1 to ${n}` : "as --lead 1 if it is one"),
+  );
 }
 
 /** Say which columns could all be the ECG, or why none can. */
@@ -118,13 +124,17 @@ function undecided(columns, possible) {
   if (possible.length) {
     return `several columns could be the ECG: ${listed(possible.map((k) => columns[k].name || String(k + 1)))}`;
   }
-  const faults = columns.map(({ name, values }, k) =>
-    `${listed([name || String(k + 1)])} ${cannotBe(values) || "is named as something else"}`);
+  const faults = columns.map(
+    ({ name, values }, k) => `${listed([name || String(k + 1)])} ${cannotBe(values) || "is named as something else"}`,
+  );
   return `no column looks like an ECG: ${faults.slice(0, 12).join("; ")}${faults.length > 12 ? " ..." : ""}`;
 }
 
 /** Names one after the other, the number where there is no name, and not more than a dozen. */
 function listed(names) {
-  const some = names.slice(0, 12).map((name, k) => plainText(name, 60) || String(k + 1)).join(", ");
+  const some = names
+    .slice(0, 12)
+    .map((name, k) => plainText(name, 60) || String(k + 1))
+    .join(", ");
   return names.length > 12 ? `${some} and ${grouped(names.length - 12)} more` : some;
 }

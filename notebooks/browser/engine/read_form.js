@@ -15,7 +15,10 @@ function formOf(head, name) {
     );
   }
   const { nAbove, separator, decimal } = found;
-  const body = lines.slice(nAbove, nAbove + nBody).filter((line) => line.trim()).map((line) => cellsOf(line, separator));
+  const body = lines
+    .slice(nAbove, nAbove + nBody)
+    .filter((line) => line.trim())
+    .map((line) => cellsOf(line, separator));
   if (separator === "," && decimal === "." && commasDoBoth(body)) {
     throw new DataError(
       `${name}: commas divide its columns and stand in its numbers, too; save it with semicolons or tabs`,
@@ -35,7 +38,10 @@ function bestStart(lines) {
   let bestScore = 0;
   for (const [nAbove, line] of lines.slice(0, most).entries()) {
     if (!line.trim()) continue;
-    const following = lines.slice(nAbove + 1, nAbove + 1 + 3 * follow).filter((one) => one.trim()).slice(0, follow);
+    const following = lines
+      .slice(nAbove + 1, nAbove + 1 + 3 * follow)
+      .filter((one) => one.trim())
+      .slice(0, follow);
     const found = formFrom(line, following, lines.slice(nAbove, nAbove + 2100), nAbove ? lines[nAbove - 1] : "");
     const isOther = !best || !found || best.separator !== found.separator || best.decimal !== found.decimal;
     const enough = following.length >= Math.min(follow, lines.length - nAbove - 2, 3);
@@ -127,7 +133,8 @@ function fitOf(line, following, separator, decimal) {
     if (!following.length || !same) return null; // "Gain: 200" is no row of a table
   }
   const fits = others.filter((row) => {
-    const plain = row.length === kinds.length && row.every((one, k) => one === kinds[k] || one === "empty" || one === "text");
+    const plain =
+      row.length === kinds.length && row.every((one, k) => one === kinds[k] || one === "empty" || one === "text");
     return plain && row.filter((one, k) => one === kinds[k] || one === "empty").length * 2 >= kinds.length;
   });
   if (others.length && fits.length < (others.length >= 10 ? 0.9 : 0.5) * others.length) return null;
@@ -153,7 +160,10 @@ function isDecimalComma(kinds, lines, title) {
   const isLead = pattern("lead_line", "start").test(title.slice(0, 200));
   const areTwo = titles.length === 2 && titles.some((cell) => roleOf(cell).kind) && !isLead;
   if (kinds.join() !== "number,number" || areTwo) return false;
-  let pairs = lines.slice(0, 2000).filter((line) => line.trim()).map((line) => line.match(/^\s*([+-]?\d{1,6}),(\d{1,9})\s*$/));
+  let pairs = lines
+    .slice(0, 2000)
+    .filter((line) => line.trim())
+    .map((line) => line.match(/^\s*([+-]?\d{1,6}),(\d{1,9})\s*$/));
   if (pairs.length > 1 && !pairs[pairs.length - 1]) pairs = pairs.slice(0, -1); // the last may be cut off
   if (!pairs.length || pairs.some((pair) => !pair)) return false;
   if (pairs.some(([, whole, rest]) => whole === "-0" || /^0\d+$/.test(rest))) return true;
@@ -180,11 +190,14 @@ function titlesOf(above, separator, kinds) {
   const n = kinds.length;
   const none = kinds.map(() => "");
   const named = () => ({ place: -1, names: namedInALineEach(above, n), units: none });
-  const rows = above.map((line, place) => ({ place, row: line.trim() ? titleCells(line, separator, kinds) : [] }))
+  const rows = above
+    .map((line, place) => ({ place, row: line.trim() ? titleCells(line, separator, kinds) : [] }))
     .filter(({ row }) => row.length);
   let fitting = rows.filter(({ row }) => !row.every(isUnit));
   if (n === 1) fitting = fitting.filter(({ row }) => !/[=:]|\d{2,}/.test(row[0].slice(0, 200)));
-  fitting = fitting.filter(({ row }) => !row.some((cell) => cell && (isNumber(cell) || pattern("date", "whole").test(cell))));
+  fitting = fitting.filter(
+    ({ row }) => !row.some((cell) => cell && (isNumber(cell) || pattern("date", "whole").test(cell))),
+  );
   if (!fitting.length && n > 1) fitting = rows.filter(({ row }) => row.every(Boolean)); // "ms,mV" names them, too
   if (!fitting.length) return named();
   const telling = (row) => row.filter((cell) => roleOf(cell).kind).length;
@@ -197,10 +210,19 @@ function titlesOf(above, separator, kinds) {
 /** The cells of a line above as names of so many columns; none where it has another number of them. */
 function titleCells(line, separator, kinds) {
   const n = kinds.length;
-  const text = line.slice(0, ECG_RECIPE.own.longest_titles).replace(/^[\r\n]+|[\r\n]+$/g, "").replace(/^[#% ]+/, "");
+  const text = line
+    .slice(0, ECG_RECIPE.own.longest_titles)
+    .replace(/^[\r\n]+|[\r\n]+$/g, "")
+    .replace(/^[#% ]+/, "");
   const spare = kinds[n - 1] === "empty" ? 1 : 0; // a separator at the end of each line
   let ways = [cellsOf(text, separator)];
-  if (separator === "\\s+") ways.push(text.trim().split(/\s{2,}|\t|,/).map((cell) => cell.replace(/^[ '"]+|[ '"]+$/g, "")));
+  if (separator === "\\s+")
+    ways.push(
+      text
+        .trim()
+        .split(/\s{2,}|\t|,/)
+        .map((cell) => cell.replace(/^[ '"]+|[ '"]+$/g, "")),
+    );
   if (ways[0][0]?.startsWith("ChannelTitle=")) ways = [["Time", ...ways[0].slice(1)]]; // LabChart
   for (const row of ways) {
     if (row.length >= n - spare && row.length <= n) return [...row, ...Array(n).fill("")].slice(0, n);

@@ -6,7 +6,9 @@
 async function layoutOf(given, file, fsGiven) {
   const above = readAbove(given.above, given.kinds.length);
   const isNamed = above.names.some(Boolean);
-  const form = isNamed ? { ...given, names: above.names, units: above.units.length ? above.units : given.units } : given;
+  const form = isNamed
+    ? { ...given, names: above.names, units: above.units.length ? above.units : given.units }
+    : given;
   const ofKind = (...kinds) => form.kinds.map((_, k) => k).filter((k) => kinds.includes(form.kinds[k]));
   const numbers = ofKind("number");
   let values = await readNumbers(file, form, numbers, ECG_RECIPE.own.behaves);
@@ -22,8 +24,18 @@ async function layoutOf(given, file, fsGiven) {
   const [first] = numbers;
   const rising = numbers.length > 1 && !form.names[first].trim() && isClock(values.get(first)) ? [first] : [];
   const signals = numbers.filter((k) => !named.includes(k) && !rising.includes(k));
-  if (!signals.length) throw new DataError(`${file.name}${whyNoSignal(form, [named, rising, stamps].some((one) => one.length))}`);
-  refuseWrapped(form, signals.map((k) => values.get(k)), file.name);
+  if (!signals.length)
+    throw new DataError(
+      `${file.name}${whyNoSignal(
+        form,
+        [named, rising, stamps].some((one) => one.length),
+      )}`,
+    );
+  refuseWrapped(
+    form,
+    signals.map((k) => values.get(k)),
+    file.name,
+  );
   const key = (k) => [form.kinds[k] !== "number", !form.units[k], k].map(Number);
   const clocks = [...named, ...stamps, ...rising].sort((a, b) => {
     const [one, other] = [key(a), key(b)];
@@ -31,9 +43,16 @@ async function layoutOf(given, file, fsGiven) {
   });
   const said = above.said ? `from the line ${quoted(plainText(above.said, 60))}` : "from its header";
   return {
-    form, signals, clocks, firstValues: values, skip,
-    fs: above.fs || (fs === fsGiven ? above.fs : fs), said: above.fs ? said : "from its second row",
-    notUnderstood: above.notUnderstood, notes: note ? [note] : [], unit: above.unit,
+    form,
+    signals,
+    clocks,
+    firstValues: values,
+    skip,
+    fs: above.fs || (fs === fsGiven ? above.fs : fs),
+    said: above.fs ? said : "from its second row",
+    notUnderstood: above.notUnderstood,
+    notes: note ? [note] : [],
+    unit: above.unit,
   };
 }
 
@@ -111,10 +130,15 @@ function rowsThatAreNoSamples(form, values, fs) {
   if (isStart && rest.length && rest.every((value) => Math.abs(value) < 1e9)) {
     const [rate] = second;
     if (rate >= 1 && rate <= 5000) {
-      return { skip: 2, fs: fs || rate, note: `its first two rows are a time and the rate ${general(rate)}, no samples` };
+      return {
+        skip: 2,
+        fs: fs || rate,
+        note: `its first two rows are a time and the rate ${general(rate)}, no samples`,
+      };
     }
   }
-  if (numbersTheColumns(form, columns)) return { skip: 1, fs, note: "its first row numbers the columns, and is no sample" };
+  if (numbersTheColumns(form, columns))
+    return { skip: 1, fs, note: "its first row numbers the columns, and is no sample" };
   const isNamed = form.above.some((line) => /channels?$/.test(line.trim().toLowerCase()));
   const counts = start.size === 1 && Number.isInteger(one) && nRows - 3 <= one && one <= nRows + 2;
   if (nRows > 100 && start.size === 1 && (counts || (isNamed && one > 100))) {
@@ -148,7 +172,9 @@ function isFar(value, rest, times) {
 
 /** How many of the first two rows lie far off all that follows, in each column that has them. */
 function farOff(columns) {
-  const isOff = (n) => columns.every((column) =>
-    [...column.subarray(0, n)].every((value) => isFar(value, column.subarray(n, 2000), ECG_RECIPE.own.far)));
+  const isOff = (n) =>
+    columns.every((column) =>
+      [...column.subarray(0, n)].every((value) => isFar(value, column.subarray(n, 2000), ECG_RECIPE.own.far)),
+    );
   return columns.length ? [2, 1].find(isOff) || 0 : 0;
 }

@@ -25,16 +25,28 @@ async function readSignalTable(file, { fs, lead }) {
     notes.push(`the line ${quoted(plainText(layout.notUnderstood))} may say the rate, and is not understood`);
   }
   return asRecording({
-    name: stemOf(file.name), signal, fs: fs || rate, lead: form.names[column],
+    name: stemOf(file.name),
+    signal,
+    fs: fs || rate,
+    lead: form.names[column],
     unit: form.units[column] || (signals.length === 1 ? layout.unit : ""),
-    from: fs !== null ? "given" : how, notes, file: file.name,
+    from: fs !== null ? "given" : how,
+    notes,
+    file: file.name,
     of: form.kinds.length > 1 ? `column ${column + 1} of ${form.kinds.length}` : "",
   });
 }
 
 function pickOrChoose(found, lead, where, fs) {
   if (lead === null) return chooseColumn(found, where, fs);
-  return { place: pickLead(found.map((column) => column.name), lead, where), why: "" };
+  return {
+    place: pickLead(
+      found.map((column) => column.name),
+      lead,
+      where,
+    ),
+    why: "",
+  };
 }
 
 /** A recording that says in one line how it was read. */
@@ -42,7 +54,9 @@ function asRecording({ name, signal, fs, lead, unit, from, notes, file, of = "" 
   const [leadText, unitText] = [plainText(lead, 60).trim(), plainText(unit, 20).trim()];
   const which = leadText && of ? `${leadText} (${of})` : leadText || of;
   const rate = fs === null ? "no sampling rate" : `${general(fs)} Hz (${from})`;
-  const length = fs ? `${fixed(signal.length / fs, 1).replace(/\B(?=(\d{3})+(?!\d)\.)/g, ",")} s` : `${grouped(signal.length)} samples`;
+  const length = fs
+    ? `${fixed(signal.length / fs, 1).replace(/\B(?=(\d{3})+(?!\d)\.)/g, ",")} s`
+    : `${grouped(signal.length)} samples`;
   const read = [plainText(file), which, rate, unitText && `in ${unitText}`, length].filter(Boolean).join(", ");
   return { name, signal, fs, lead: leadText, unit: unitText, read, notes: notes.filter(Boolean) };
 }
@@ -79,7 +93,8 @@ async function eachRow(file, form, visit) {
       if (number + k <= form.nAbove || (n > 1 && !line.trim())) continue;
       let cells = null;
       if (line.includes(quote)) {
-        if (line.split(quote).length % 2 === 0) throw new DataError(`${file.name}: not a table of numbers; expected a number`);
+        if (line.split(quote).length % 2 === 0)
+          throw new DataError(`${file.name}: not a table of numbers; expected a number`);
         if (separator === "\\s+") cells = words(line).map((cell) => cell.replace(SURROUNDING, ""));
         else cells = quotedCells(quote === "'" ? line.replaceAll("'", '"') : line, separator);
       } else cells = separator === "\\s+" ? words(line) : line.split(separator);
@@ -155,8 +170,13 @@ async function readColumn(file, { form, skip }, column, clocks, offset) {
   let end = values.length;
   while (end > 0 && Number.isNaN(values[end - 1])) end -= 1;
   if (!end) throw new DataError(`${file.name} holds no sample in column ${column + 1}; expected one a line`);
-  const signal = new Float32Array(offset ? values.subarray(0, end).map((value) => value - offset) : values.subarray(0, end));
-  return { signal, times: new Map([...numbers, ...texts].map((clock) => [clock, all.get(clock).subarray(skip, skip + end)])) };
+  const signal = new Float32Array(
+    offset ? values.subarray(0, end).map((value) => value - offset) : values.subarray(0, end),
+  );
+  return {
+    signal,
+    times: new Map([...numbers, ...texts].map((clock) => [clock, all.get(clock).subarray(skip, skip + end)])),
+  };
 }
 
 /** Say where a column ends long before the others: it may be of another rate than the clock. */
@@ -164,5 +184,6 @@ function lostAtTheEnd({ firstValues }, column, nKept) {
   const nRows = Math.max(...[...firstValues.values()].map((values) => values.length));
   const isEmptyAfter = firstValues.get(column).subarray(nKept).every(Number.isNaN);
   if (!(nKept < 0.8 * nRows && nRows < ECG_RECIPE.own.behaves && isEmptyAfter)) return "";
-  return `the column ends after ${grouped(nKept)} of ${grouped(nRows)} rows: is it of another rate than the column of time?`;
+  const rows = `${grouped(nKept)} of ${grouped(nRows)} rows`;
+  return `the column ends after ${rows}: is it of another rate than the column of time?`;
 }

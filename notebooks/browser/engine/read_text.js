@@ -18,7 +18,9 @@ pattern.made = new Map();
 /** What somebody else wrote as one short line without control characters, for errors that quote it. */
 function plainText(value, most = 200) {
   const signs = [...String(value)].slice(0, most + 1);
-  const text = signs.map((sign) => (sign !== " " && /[\p{C}\p{Z}]/u.test(sign) ? (/\s/u.test(sign) ? " " : "?") : sign));
+  const text = signs.map((sign) =>
+    sign !== " " && /[\p{C}\p{Z}]/u.test(sign) ? (/\s/u.test(sign) ? " " : "?") : sign,
+  );
   return text.length <= most ? text.join("") : `${text.slice(0, most - 1).join("")}…`;
 }
 
@@ -77,7 +79,10 @@ function encodingOf(content, name) {
   if (startsWith(0xfe, 0xff)) return "utf-16be";
   if (startsWith(0xef, 0xbb, 0xbf)) return "utf-8";
   const half = Math.floor(content.length / 2);
-  for (const [first, encoding] of [[0, "utf-16be"], [1, "utf-16le"]]) {
+  for (const [first, encoding] of [
+    [0, "utf-16be"],
+    [1, "utf-16le"],
+  ]) {
     const [zeros, letters] = [content.filter((_, k) => k % 2 === first), content.filter((_, k) => k % 2 !== first)];
     const isWide = half > 4 && zeros.filter((byte) => byte === 0).length >= 0.9 * half;
     if (isWide && letters.every((byte) => byte >= 9)) return encoding;

@@ -23,10 +23,15 @@ async function readRecord(header, others, { fs, lead }) {
     );
   }
   return asRecording({
-    name: base, signal: new Float32Array(values.map((value) => Math.fround(value - offset) * scale)), fs: about.fs,
-    lead: signal.name || `signal ${position + 1}`, unit: isUnitless ? signal.unit : "mV", from: "from its header",
+    name: base,
+    signal: new Float32Array(values.map((value) => Math.fround(value - offset) * scale)),
+    fs: about.fs,
+    lead: signal.name || `signal ${position + 1}`,
+    unit: isUnitless ? signal.unit : "mV",
+    from: "from its header",
     notes: [signal.saysGain ? "" : "its header gives no gain: 200 a mV were taken, WFDB's custom", sayOffset(offset)],
-    file: `${base}.hea`, of: `lead ${position + 1} of ${about.signals.length}`,
+    file: `${base}.hea`,
+    of: `lead ${position + 1} of ${about.signals.length}`,
   });
 }
 
@@ -51,7 +56,10 @@ function parsedHeader(text, name, base) {
         "number of signals, a rate and a number of samples",
     );
   }
-  for (const [number, most, what] of [[numbers[1], mostSegments, "segments"], [numbers[2], mostSignals, "signals"]]) {
+  for (const [number, most, what] of [
+    [numbers[1], mostSegments, "segments"],
+    [numbers[2], mostSignals, "signals"],
+  ]) {
     if (number && Number(number) > most) {
       throw new DataError(`${name} promises ${grouped(Number(number))} ${what}; expected at most ${grouped(most)}`);
     }
@@ -81,21 +89,36 @@ function signalOf(line, name) {
   const fields = words(line);
   const format = (fields[1] || "").match(/^(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?$/);
   const gain = (fields[2] || "").match(/^(-?\d*\.?\d*(?:e[+-]?\d+)?)(?:\((-?\d+)\))?(?:\/(\S+))?$/i);
-  if (!format) throw new DataError(`${name}: the line ${quoted(plainText(line, 60))} describes no signal; expected file and format`);
+  if (!format)
+    throw new DataError(
+      `${name}: the line ${quoted(plainText(line, 60))} describes no signal; expected file and format`,
+    );
   const number = (text) => (text === undefined || text === "" || !Number.isFinite(Number(text)) ? 0 : Number(text));
   const size = gain ? number(gain[1]) : 0;
   const zero = number(fields[4]);
   return {
-    file: fields[0], format: format[1], perFrame: number(format[2]) || 1, skew: number(format[3]), skipped: number(format[4]),
-    gain: size || 200, saysGain: size > 0, baseline: gain && gain[2] !== undefined ? Number(gain[2]) : zero,
-    unit: (gain && gain[3]) ? gain[3].replace(/^(?:Âµ|µ|μ|Î¼)/, "u") : "mV", name: line.trim().split(/\s+/).slice(8).join(" "),
+    file: fields[0],
+    format: format[1],
+    perFrame: number(format[2]) || 1,
+    skew: number(format[3]),
+    skipped: number(format[4]),
+    gain: size || 200,
+    saysGain: size > 0,
+    baseline: gain && gain[2] !== undefined ? Number(gain[2]) : zero,
+    unit: gain && gain[3] ? gain[3].replace(/^(?:Âµ|µ|μ|Î¼)/, "u") : "mV",
+    name: line.trim().split(/\s+/).slice(8).join(" "),
   };
 }
 
 async function leadOf(about, base, others, lead) {
   const { signals, fs, nSamples } = about;
   const where = `record ${base}`;
-  if (lead !== null) return pickLead(signals.map((signal, k) => signal.name || `signal ${k + 1}`), lead, where);
+  if (lead !== null)
+    return pickLead(
+      signals.map((signal, k) => signal.name || `signal ${k + 1}`),
+      lead,
+      where,
+    );
   if (signals.length === 1) return 0;
   const n = Math.min(nSamples, ECG_RECIPE.own.behaves);
   const columns = [];
@@ -167,7 +190,15 @@ const KNOWN_FORMATS = ["16", "24", "32", "61", "80", "160", "212", "310", "311"]
 
 /** What a format writes where there is no value. */
 const LACKING = {
-  80: -128, 310: -512, 311: -512, 212: -2048, 16: -32768, 61: -32768, 160: -32768, 24: -8388608, 32: -2147483648,
+  80: -128,
+  310: -512,
+  311: -512,
+  212: -2048,
+  16: -32768,
+  61: -32768,
+  160: -32768,
+  24: -8388608,
+  32: -2147483648,
 };
 
 function signed(value, bits) {
@@ -189,14 +220,18 @@ const SAMPLES = {
   310: (b) => (k) => {
     const at = 4 * Math.floor(k / 3);
     const values = [
-      (b[at] >> 1) + 128 * (b[at + 1] & 7), (b[at + 2] >> 1) + 128 * (b[at + 3] & 7), (b[at + 1] >> 3) + 32 * (b[at + 3] >> 3),
+      (b[at] >> 1) + 128 * (b[at + 1] & 7),
+      (b[at + 2] >> 1) + 128 * (b[at + 3] & 7),
+      (b[at + 1] >> 3) + 32 * (b[at + 3] >> 3),
     ];
     return signed(values[k % 3], 10);
   },
   311: (b) => (k) => {
     const at = 4 * Math.floor(k / 3);
     const values = [
-      b[at] + 256 * (b[at + 1] & 3), (b[at + 1] >> 2) + 64 * (b[at + 2] & 15), (b[at + 2] >> 4) + 16 * (b[at + 3] & 63),
+      b[at] + 256 * (b[at + 1] & 3),
+      (b[at + 1] >> 2) + 64 * (b[at + 2] & 15),
+      (b[at + 2] >> 4) + 16 * (b[at + 3] & 63),
     ];
     return signed(values[k % 3], 10);
   },

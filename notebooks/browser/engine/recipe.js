@@ -81,9 +81,14 @@ function referenceBeat(windows) {
   if (!windows.length) return new Float32Array(before + after);
   const n = Math.min(windows.length, most);
   const step = n > 1 ? (windows.length - 1) / (n - 1) : 0;
-  const chosen = Array.from({ length: n }, (_, k) => windows[k === n - 1 && n > 1 ? windows.length - 1 : Math.trunc(k * step)]);
+  const chosen = Array.from(
+    { length: n },
+    (_, k) => windows[k === n - 1 && n > 1 ? windows.length - 1 : Math.trunc(k * step)],
+  );
   const reach = Math.max(1, roundEven(seconds * fs));
-  const qrs = chosen.map((one) => normalised(Float64Array.from(one.subarray(Math.max(0, before - reach), before + reach + 1))));
+  const qrs = chosen.map((one) =>
+    normalised(Float64Array.from(one.subarray(Math.max(0, before - reach), before + reach + 1))),
+  );
   let [leader, followers] = [0, []];
   for (let i = 0; i < n; i += 1) {
     const alike = chosen.filter((_, j) => i === j || dot(qrs[i], qrs[j]) > least);

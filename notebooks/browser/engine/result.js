@@ -97,8 +97,8 @@ function warningsOf(found) {
   if (summary.irregular > ECG_RECIPE.much) {
     const first = irregularStretches(found.beats)[0].start_s;
     warnings.push(
-      `The rhythm is irregular for ${percent(summary.irregular, 1)} of the time, first at ${fixed(first, 0)} s, as in ` +
-        "atrial fibrillation: there no beat is called early (S).",
+      `The rhythm is irregular for ${percent(summary.irregular, 1)} of the time, first at ${fixed(first, 0)} s, as ` +
+        "in atrial fibrillation: there no beat is called early (S).",
     );
   }
   const unsure = found.beats.filter((beat) => beat.confidence < Math.fround(ECG_RECIPE.min_confidence)).length;
@@ -112,7 +112,11 @@ function warningsOf(found) {
 }
 
 function warningsOfFaults(found, summary) {
-  const doings = [["missing", "has no value"], ["flat", "is flat"], ["clipped", "is clipped"]];
+  const doings = [
+    ["missing", "has no value"],
+    ["flat", "is flat"],
+    ["clipped", "is clipped"],
+  ];
   return doings.flatMap(([fault, doing]) => {
     const rows = found.faults.filter((row) => row.fault === fault);
     if (!rows.length) return [];
