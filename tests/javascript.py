@@ -82,3 +82,8 @@ def packed(given):
 def numbers(values):
     """What came back, null as NaN."""
     return np.array(values, dtype=float)
+
+
+def near(found, expected, within=1e-9):
+    """Assert that what came back is what Python has, but for rounding."""
+    np.testing.assert_allclose(numbers(found), np.asarray(expected, dtype=float), rtol=within, atol=within)
