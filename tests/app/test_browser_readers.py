@@ -1,4 +1,4 @@
-"""The page reads files as Python reads them: what a column is, its rate, its unit, and what is refused in which words."""
+"""The page reads files as Python does: what a column is, its rate, its unit, and what is refused in which words."""
 
 import numpy as np
 import pytest
