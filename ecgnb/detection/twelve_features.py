@@ -25,6 +25,8 @@ HIGHPASS = 0.5  # Hz
 
 FEWEST = 3  # beats that make a median
 
+LATEST, LEAST_AFTER = 0.7, 0.3  # share of the RR interval, and s: T is over by then, the next beat's P has not begun
+
 INDEPENDENT = [LEADS.index(name) for name in ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")]  # the other four follow
 
 OF_A_LEAD = ("Q", "R", "S", "QRS_area", "J60", "T", "T_low", "T_high", "P")
@@ -36,7 +38,7 @@ class MedianBeat(NamedTuple):
     Attributes
     ----------
     wave : (12, n_samples) float array
-        mV, at 500 Hz; the R peak lies 350 ms after the start.
+        mV, at 500 Hz; the R peak lies 350 ms after the start, and the next beat has not begun at the end.
     rr : (n_intervals,) float array
         s, between all beats.
     n_beats : int
@@ -104,8 +106,9 @@ def median_beat(signal: NDArray[np.float64], fs: float) -> MedianBeat | None:
     r = detect_r_peaks(size, FS)
     if len(r) < FEWEST:
         return None
-    before, after = round(BEFORE * FS), round(AFTER * FS)
     rr = np.diff(r) / FS
+    until = min(AFTER, max(LATEST * np.median(rr), LEAST_AFTER))
+    before, after = round(BEFORE * FS), round(until * FS)
     whole = r[(r >= before) & (r + after <= n)]
     if len(whole) < FEWEST:
         return None
