@@ -87,7 +87,7 @@ import time
 import warnings
 from dataclasses import replace
 from functools import partial
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 import pandas as pd
