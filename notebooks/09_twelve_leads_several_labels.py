@@ -575,8 +575,8 @@ fresh = pd.Series({name: on_untouched(name) for name in ("networks", "trees")})
 fresh.map("{:.3f}".format).to_frame(f"{untouched.sum()} recordings")
 
 # %% [markdown]
-# (Looks at the scores of these folds: one when the recipe was fixed, three while this lesson was
-# written, and the recorded runs. The first of the three still had the ResNet in the main part.)
+# (Looks at the scores of these folds: three when the recipe was fixed, three for the network that
+# the tool has, three while this lesson was written, and the recorded runs.)
 
 # %%
 of_networks = metrics.label_table(y, said["networks"], patient, SUPERCLASSES)
