@@ -46,8 +46,8 @@
 # PTB-XL has 21,799 recordings. This lesson takes 488 of them, of 459 patients, since they fit
 # on your laptop and train in seconds. Nobody breaks a record with 459 patients. So the point is
 # the method, and the width of the intervals: which differences can such data show at all?
-# (Who has all of PTB-XL gives its folder as `ptbxl_folder`; then the lesson trains on folds 1
-# to 8 and tests on fold 10, as its publishers recommend.)
+# (If you have all of PTB-XL, give its folder as `ptbxl_folder`; then the lesson trains on folds
+# 1 to 8 and tests on fold 10, as its publishers recommend.)
 
 # %% tags=["parameters"]
 data: str = "auto"  # where the recordings come from {auto, real, synthetic}
@@ -68,6 +68,7 @@ output_dir: str = ""  # folder for the results; empty for a new one below runs/
 # %%
 import copy
 import hashlib
+import math
 import time
 from dataclasses import replace
 from itertools import product
@@ -92,6 +93,7 @@ from ecgnb.datasets.ptbxl import (
 from ecgnb.datasets.ptbxl_signals import resampled
 from ecgnb.datasets.twelve_leads import LEADS, einthoven_error
 from ecgnb.detection import extra_trees, logistic_regressions, twelve_features
+from ecgnb.models.layers import scaled
 from ecgnb.training import fit_labels, predict_labels, prepare_leads, set_seed
 from ecgnb.training.augmentation import mixed_leads
 from ecgnb.training.pretraining import MaskedReconstruction, pretrain
@@ -104,15 +106,17 @@ labels, table = records.label, records.table
 print(records.signal.shape, "recordings, leads, samples at 100 Hz")
 
 # %% tags=["hide-input"]
-real, is_whole = records.source == "real", len(records) > 2000
+real, is_whole = records.source == "real", bool(ptbxl_folder)
+of_course = real and not is_whole  # the 488 recordings that the course verifies
 run = Run.start("09", globals(), records)
 
 # %% [markdown]
 # ## Twelve leads on paper
 #
-# Three electrodes on the limbs make six **limb leads**, six electrodes on the chest make six
-# **chest leads**. Each of the twelve looks at the same heart from another side. Clinicians read
-# them on paper: 25 mm a second, 10 mm a millivolt.
+# Three electrodes on the limbs make six **limb leads**. Six electrodes on the chest make six
+# **chest leads**, each measured against the mean of the three limbs. All twelve look at the
+# same heart, from different sides. Clinicians read them on paper: 25 mm a second, 10 mm a
+# millivolt.
 
 # %%
 table.loc[0, ["ecg_id", "patient_id", "age", "sex", "report"]].to_frame(
@@ -139,12 +143,18 @@ run.show(
 #
 # Four. Three electrodes have only two differences that don't follow from each other. Lead I is
 # left arm minus right arm, II is left leg minus right arm, so III, leg minus left arm, is
-# II minus I (**Einthoven's law**). The other three are sums of these.
+# II minus I (**Einthoven's law**). The other three are halves of sums and differences of these,
+# such as aVF, (II + III) / 2.
 # </details>
 
 # %%
 one = dict(zip(LEADS, records.signal[shown], strict=True))
-by_law = {"III": one["II"] - one["I"], "aVF": (one["II"] + one["III"]) / 2}
+by_law = {
+    "III": one["II"] - one["I"],
+    "aVR": -(one["I"] + one["II"]) / 2,
+    "aVL": (one["I"] - one["III"]) / 2,
+    "aVF": (one["II"] + one["III"]) / 2,
+}
 for name, wave in by_law.items():
     print(f"{name}: {np.abs(one[name] - wave).max():.4f} mV from the law at most")
 
@@ -158,17 +168,17 @@ error = pd.Series(error, table.ecg_id)
 error.nlargest(4).to_frame("Einthoven error")
 
 # %%
-if real:
-    assert (error < 0.06).all() and error.median() < 0.005
-    assert is_whole or (error > 0.01).sum() == 1  # a spike on three leads of record 162
+print(f"above 0.01: {(error > 0.01).sum()} of {len(error):,} recordings")
+if of_course:
+    assert (error > 0.01).sum() == 1 and error.max() < 0.06  # a spike in record 162
 
 # %% [markdown]
 # ## The labels, and whose they are
 #
 # *Starts from: Twelve leads on paper.*
 #
-# Cardiologists described each recording with codes. The codes of a diagnosis fall into five
-# **superclasses**. A recording may have several, or none:
+# Cardiologists described each of these recordings with codes. The codes of a diagnosis fall
+# into five **superclasses**. A recording may have several, or none:
 
 # %%
 meaning = pd.Series(SUPERCLASS_NAMES, name="meaning").to_frame()
@@ -191,9 +201,10 @@ run.show(
 )
 
 # %% [markdown]
-# *What do you see?* Hypertrophy (HYP) seldom comes alone: an overloaded heart muscle often
-# changes the ST segment, too. And a few recordings are NORM and CD at once. That's no error of
-# ours: somebody wrote "normal" and noted a small delay besides.
+# *What do you see?* In the recorded run hypertrophy (HYP) seldom comes alone: an overloaded heart
+# muscle often changes the **ST segment**, too, the stretch between QRS complex and T wave. And a few
+# recordings are NORM and CD at once. That's no error of ours: somebody wrote "normal" and noted a
+# small delay besides.
 #
 # Three facts that any work with such data should check. No two recordings are the same, byte
 # for byte; the numbers that are missing are those that the publishers withdrew, some because they
@@ -201,8 +212,9 @@ run.show(
 
 # %%
 digests = {hashlib.sha256(signal.tobytes()).hexdigest() for signal in records.signal}
-assert len(digests) == len(records), "a recording is there twice"
-if real and not is_whole:
+print(f"{len(records):,} recordings, {len(digests):,} of them different")
+if of_course:
+    assert len(digests) == len(records)
     assert set(range(1, 501)) - set(table.ecg_id) == set(WITHDRAWN)
 
 # %%
@@ -246,9 +258,9 @@ only_norm = (labels == np.eye(5, dtype=int)[0]).all(axis=1).mean()
 print(f"all five labels right by always saying NORM alone: {only_norm:.2f}")
 
 # %% [markdown]
-# So we ask for an order, not for a decision. **AUROC**: of all pairs of a patient with the label and
-# one without, in how many does the one with it have the higher score? Here it is in the open,
-# for age as a score of MI:
+# So we ask for an order, not for a decision. **AUROC**: of all pairs of a recording with the label
+# and one without, in what share does the one with it have the higher score? (A tie counts
+# half.) Here it is in the open, for age as a score of MI:
 
 # %%
 age = table.age.fillna(table.age.median()).to_numpy()
@@ -262,16 +274,17 @@ print(f"{by_pairs:.3f} of {higher.size:,} pairs")
 # %% [markdown]
 # The **macro AUROC** is the mean over the five labels: the rarest counts as much as the most
 # frequent. Two more measures stand beside it. **Average precision** asks how pure the top of the
-# list is; a guess reaches the label's share, so rare labels have low values. **F-max** is the
-# best F1 that any one threshold reaches, of each recording's own list of labels. (It chooses its
-# threshold on the test records. That's the custom with it, and flattering.)
+# list is; a guess reaches the label's share, so rare labels have low values. **F-max** takes each
+# recording by itself: what share of the labels we say is right, and what share of its labels do
+# we say? Both are averaged over recordings and joined to F1, at the best of 101 thresholds. (The
+# threshold is chosen on the test records. That's the custom with it, and flattering.)
 #
 # ## Baselines first
 #
 # *Starts from: Twelve leads on paper; The labels, and whose they are.*
 #
-# Three baselines that see no curve, or little of it. First a helper: each fold's model scores the
-# patients it has never met.
+# Four baselines without a network; the first two don't even look at the ECG. First a helper: each
+# fold's model scores the patients it has never met.
 
 
 # %%
@@ -325,9 +338,11 @@ def by_table(model, features):
 said["age and sex"] = out_of_fold(by_table(logistic_regressions(), about))
 
 # %% [markdown]
-# Now what a cardiologist measures. `twelve_features` takes the usual beat of a recording and
+# Now what a cardiologist measures. `twelve_features` takes the median beat of a recording and
 # measures, lead by lead, how high its waves are and where the ST segment lies, and over all leads
-# PR, QRS and QT, the heart's axis and the rhythm. Of our first recording:
+# PR, QRS and QT, the heart's axis and the rhythm. Of our first recording: the rate in beats a
+# minute, three intervals in seconds (QTc is QT corrected for the rate), and in mV the S wave of
+# V1, the R wave of V5 and the ST segment of V5, 60 ms after the QRS.
 
 # %%
 features = twelve_features(records.signal, records.fs)
@@ -368,10 +383,11 @@ baselines = scores_of(said)
 baselines.map("{}".format)
 
 # %% [markdown]
-# *What do you see?* Age and sex alone, without any ECG, are far better than nothing: the ill are
-# older than the healthy. Whoever reports an AUROC should say what age alone would reach. And the
-# measurements set a high bar. They know what cardiologists know; a network has to find it in the
-# samples.
+# *What do you see?* In the recorded run age and sex alone, without any ECG, are far better than
+# nothing: the ill are older than the healthy. Whoever reports an AUROC should say what age alone
+# would reach. And the measurements set a high bar. They hold what a textbook says is worth
+# measuring; a network has to find it in the samples. (Even prevalence has a high F-max: saying
+# NORM to everybody is right for most.)
 #
 # ## The model and its loss
 #
@@ -380,10 +396,10 @@ baselines.map("{}".format)
 # Two networks of lesson 04, with twelve leads where they had one: its smallest, **MicroECGNet**,
 # twice as wide, and its **ResNet**, an eighth as wide. The first convolution sees all leads of the
 # same moment, as it would see the three colours of an image. Both read 2.5 s at a time. The small
-# one is our main network: it did better on half of the patients, before we looked at these folds.
+# one is our main network.
 
 # %% tags=["hide-input"]
-channels = [max(1, round(n * width)) for n in (8, 12, 16, 24)]
+channels = [scaled(n, width) for n in (8, 12, 16, 24)]
 figure = plotting.plot_network(
     [
         ("leads", "12 x 250"),
@@ -450,9 +466,10 @@ print(f"{by_torch:.3f}; a coin's would be {np.log(2):.3f}")
 #
 # The network could learn 400 recordings by heart. So it never sees the same twice:
 # - a **random crop** of 2.5 s out of the ten,
-# - **mixed leads**: to each lead a little of the others is added, as if the heart lay otherwise in
-#   the chest, or an electrode stuck a little higher,
-# - another height, the same for all leads.
+# - **mixed leads**: to each lead a little of the others is added, a rough imitation of a heart that
+#   lies otherwise in the chest (a random sum doesn't keep Einthoven's law),
+# - another height, the same for all leads, by a fifth or so. (Height is the sign of hypertrophy, so
+#   this may cost something there.)
 #
 # At the end the recording is cut into windows that overlap by half, and their probabilities are
 # averaged.
@@ -462,21 +479,22 @@ show_source(mixed_leads)
 
 
 # %%
-def by_network(*kind, first=seed, x=x):
+def by_network(kind=(), first=seed, leads=LEADS):
     """Return what trains a network on each fold's patients and scores the others."""
+    signal = x[:, [LEADS.index(lead) for lead in leads]]
 
     def score(train, test):
         set_seed(first)
         network = new_network(*kind)
-        fit_labels(network, x[train], labels[train], epochs=epochs, seed=first)
-        return predict_labels(network, x[test])
+        fit_labels(network, signal[train], labels[train], epochs=epochs, seed=first)
+        return predict_labels(network, signal[test])
 
     return score
 
 
 # %% tags=["nbval-ignore-output"]
 started = time.perf_counter()
-said["ResNet"] = out_of_fold(by_network(*resnet))
+said["ResNet"] = out_of_fold(by_network(resnet))
 print(
     f"one training of the ResNet: {(time.perf_counter() - started) / len(folds):.1f} s"
 )
@@ -488,22 +506,22 @@ train_seconds = time.perf_counter() - started
 print(f"one training of the small one: {train_seconds / len(folds):.1f} s")
 
 # %% [markdown]
-# A number of one training is one draw. Train again from other first weights, and see how far the
-# score moves although data and patients are the same:
+# Another training gives another number. Train again from other first weights, and see how far
+# the score moves although data and patients are the same:
 
 # %% tags=["nbval-ignore-output"]
-draws = [said["small network"]]
+trainings = [said["small network"]]
 for number in range(1, n_seeds):
-    draws.append(out_of_fold(by_network(first=seed + number)))
-by_seed = [metrics.macro_auroc(y, one) for one in draws]
+    trainings.append(out_of_fold(by_network(first=seed + number)))
+by_seed = [metrics.macro_auroc(y, one) for one in trainings]
 print("macro AUROC:", np.round(by_seed, 3).tolist())
 
 # %% [markdown]
-# Networks that err in different ways make a good committee: average their probabilities. And ask
-# the regression, too.
+# Networks that err in different ways can make a good committee: average their probabilities. And
+# ask the regression, too.
 
 # %%
-said["networks"] = np.mean(draws, axis=0)
+said["networks"] = np.mean(trainings, axis=0)
 said["networks + regression"] = (said["networks"] + said["logistic regression"]) / 2
 compared = scores_of(said)
 compared.map("{}".format)
@@ -540,6 +558,7 @@ differences = {
         ("networks", "logistic regression"),
         ("networks", "trees"),
         ("networks + regression", "networks"),
+        ("networks + regression", "logistic regression"),
     ]
 }
 pd.Series(differences).map("{:+.3f}".format).to_frame("macro AUROC")
@@ -550,33 +569,47 @@ show_text(
     f"Of these {len(differences)} differences {len(clear)} "
     f"{'is' if len(clear) == 1 else 'are'} clear of zero"
     + (f": {'; '.join(clear)}. " if clear else ". ")
-    + "(The intervals are over patients. They don't contain that another training "
+    + "(Among many intervals of 95 % one may miss by luck. And they are over "
+    "patients: they don't contain that another training "
     f"would have given another network: {n_seeds} trainings of the small one differ by "
     f"{max(by_seed) - min(by_seed):.3f}.)"
 )
 
 # %% [markdown]
-# Half of these patients had a part in choosing: features, penalties, networks and their training
-# were tried on them, some seventy settings in all. The other half chose nothing. Is the score
-# lower there?
+# Half of the 488 recordings had a part in choosing: features, penalties, networks and their
+# training were tried on their patients, some eighty settings in all. The other half chose
+# nothing. Is the score lower there?
 
 # %%
-halves = multilabel_patient_folds(labels, records.patient, 2, seed=19)
-untouched = np.isin(tested, halves[0][0])
+halves = multilabel_patient_folds(labels, records.patient, 2, seed=19)[0]
 
 
-def on_untouched(name):
-    """Return a macro AUROC on the patients that chose nothing."""
-    some = (part[untouched] for part in (y, said[name], patient))
+def on_half(name, half):
+    """Return a macro AUROC on half of the patients."""
+    some = (part[np.isin(tested, half)] for part in (y, said[name], patient))
     return metrics.estimate_over_patients(*some)
 
 
-fresh = pd.Series({name: on_untouched(name) for name in ("networks", "trees")})
-fresh.map("{:.3f}".format).to_frame(f"{untouched.sum()} recordings")
+# %%
+two = ("networks", "trees")
+fresh = {name: on_half(name, halves[0]) for name in two}
+chosen_on = {name: on_half(name, halves[1]) for name in two}
+by_half = pd.DataFrame({"chose nothing": fresh, "was chosen on": chosen_on})
+by_half.map("{:.3f}".format)
+
+# %% tags=["hide-input"]
+drop = chosen_on["networks"].value - fresh["networks"].value
+show_text(
+    f"On the half that chose nothing the networks' score is {abs(drop):.3f} "
+    f"{'lower' if drop > 0 else 'higher'}. The intervals are so wide that a small "
+    "optimism would not show."
+)
 
 # %% [markdown]
-# (Looks at the scores of these folds: three when the recipe was fixed, three for the network that
-# the tool has, three while this lesson was written, and the recorded runs.)
+# We have looked at the scores of these folds nine times before the recorded runs: three times
+# when the recipe was fixed, three times for the network that the tool has, three times while
+# this lesson was written. After the first of them we made the small network the main one,
+# which had also been better on the choosing half. So its lead over the ResNet is partly chosen.
 
 # %%
 of_networks = metrics.label_table(y, said["networks"], patient, SUPERCLASSES)
@@ -584,17 +617,14 @@ of_trees = metrics.label_table(y, said["trees"], patient, SUPERCLASSES)
 of_networks.join(of_trees[["auroc", "low", "high"]], rsuffix=" of trees").round(3)
 
 # %% [markdown]
-# *What do you see?* Measurements and trees win here, above all in infarction (MI) and hypertrophy
-# (HYP), which the fewest patients have. The network sees every sample, but it would have to
-# learn from these few what a Q wave is. Cardiologists needed a century.
+# *What do you see?* In the recorded run measurements and trees win, above all in infarction (MI)
+# and hypertrophy (HYP). Their signs are Q waves and heights, which the measurements state
+# outright. The network has to find them in a few dozen examples.
 
 # %%
-if real and not is_whole and epochs >= 20:
+if of_course and epochs >= 20 and n_seeds >= 3:
     scores = compared["macro AUROC"].map(lambda one: one.value)
-    assert scores["networks"] > 0.84 and scores["ResNet"] > 0.78
-    assert scores["trees"] > scores["networks"], "measurements win on these patients"
-    gap = of_trees.auroc - of_networks.auroc
-    assert gap[["MI", "HYP"]].min() > gap[["NORM", "STTC"]].max()
+    assert scores["networks"] > 0.80 and scores["ResNet"] > 0.78
 
 # %% [markdown]
 # ## How few leads are enough?
@@ -602,12 +632,13 @@ if real and not is_whole and epochs >= 20:
 # *Starts from: all sections above, but for: Why accuracy is no measure here.*
 #
 # A watch records one lead. Train the same network on 12 leads, on the six limb leads, on I and II,
-# and on I alone, with the same folds and first weights.
+# and on I alone, with the same folds. (The recipe was chosen for twelve leads. With one of its own
+# a single lead might do better.)
 #
-# <details><summary>Guess first: what do the six limb leads lose against I and II?</summary>
+# <details><summary>Guess first: what do the six limb leads tell that I and II don't?</summary>
 #
-# No information at all: by Einthoven's law the other four follow from the two. If the scores
-# differ, it's the training, not the heart.
+# Nothing: by Einthoven's law the other four follow from the two. If the scores differ, it's the
+# training, not the heart.
 # </details>
 
 # %%
@@ -621,9 +652,8 @@ LEAD_SETS = {
 
 def by_leads(names, first):
     """Return the scores of a network that reads some of the leads."""
-    some = x[:, [LEADS.index(name) for name in names]]
     network = ("micro_ecgnet", len(names), width)
-    return out_of_fold(by_network(*network, first=first, x=some))
+    return out_of_fold(by_network(network, first, names))
 
 
 # %% tags=["nbval-ignore-output"]
@@ -636,7 +666,7 @@ said["12 leads"] = said["networks"]
 # %%
 leads_table = pd.DataFrame({"macro AUROC": scores_of(LEAD_SETS)["macro AUROC"]})
 leads_table["minus 12 leads"] = [against(name, "12 leads") for name in LEAD_SETS]
-leads_table.map("{:.3f}".format)
+leads_table.map("{:.3f}".format).replace("0.000 (0.000 to 0.000)", "")
 
 # %%
 of_each = {name: metrics.auroc_by_label(y, said[name]) for name in LEAD_SETS}
@@ -656,9 +686,14 @@ worse = [n for n in LEAD_SETS if leads_table.loc[n, "minus 12 leads"].high < 0]
 show_text(
     "Clearly worse than twelve leads on these patients: "
     f"{', '.join(worse) if worse else 'none of them'}. "
-    "A difference that is not clear is not zero. It is one that "
-    f"{len(np.unique(patient))} patients can't show."
+    f"A difference that isn't clear needn't be zero: {len(np.unique(patient)):,} "
+    "patients can't tell."
 )
+
+# %% [markdown]
+# *What do you see?* In the recorded run a second lead brings most of what twelve bring. And MI is
+# found no better with the chest leads than without, though infarctions of the front wall show
+# there. That says more about this network and 71 recordings than about the leads.
 
 # %% [markdown]
 # ## How does it grow with patients?
@@ -668,7 +703,7 @@ show_text(
 #
 # A **learning curve**: train on 60, 120 and 240 of a fold's training patients, and on all; test on
 # the same patients each time. All trainings make about the same number of steps, so that more
-# patients don't also mean more training.
+# patients don't also mean more training. The 60 of a draw are among its 120, and so on.
 
 
 # %%
@@ -683,8 +718,8 @@ def trained_on(rows, first, network=None):
     """Return a network that learned from some rows, in as many steps as from all."""
     set_seed(first)
     network = new_network() if network is None else network
-    n_all = len(folds[0][0])
-    longer = max(1, round(epochs * n_all / len(rows)))
+    steps, of_all = (math.ceil(n / 32) for n in (len(rows), len(folds[0][0])))
+    longer = max(1, round(epochs * of_all / steps))  # an epoch has fewer steps
     fit_labels(network, x[rows], labels[rows], epochs=longer, seed=first)
     return network
 
@@ -714,22 +749,25 @@ def by_few(n, draw):
 scored = {pair: by_few(*pair) for pair in product(sizes, range(n_draws))}
 
 # %%
+n_training = len(folds[0][0])
 rows = [
-    {"patients": n} | metrics.estimate_over_patients(y, few, patient)._asdict()
+    {"patients": n, "recordings": round(n * n_training / most)}
+    | metrics.estimate_over_patients(y, few, patient)._asdict()
     for (n, _), few in scored.items()
 ]
 curve = pd.DataFrame(rows)
 curve.round(3)
 
 # %% [markdown]
-# Where does the published curve lie? With 17,418 training recordings (folds 1 to 8) a ResNet of one
-# dimension reached 0.930 on fold 10, a much deeper one 0.928 (Strodthoff and others 2021,
-# `resnet1d_wang` and `xresnet1d101`).
+# Where does the published score lie? Trained on folds 1 to 8, some 17,400 recordings, a ResNet of
+# one dimension reached 0.930 on fold 10, a much deeper one 0.928 (Strodthoff and others 2021,
+# `resnet1d_wang` and `xresnet1d101`). The benchmark leaves out recordings that have none of the
+# five labels, some 2 %; we keep them.
 
 # %% tags=["hide-input"]
-PUBLISHED = (17418, 0.930)
+PUBLISHED = (17400, 0.930)
 figure, axis = plt.subplots(figsize=(6.6, 3.8))
-mean = curve.groupby("patients")[["value", "low", "high"]].mean()
+mean = curve.groupby("recordings")[["value", "low", "high"]].mean()
 axis.fill_between(
     mean.index,
     mean.low,
@@ -739,21 +777,17 @@ axis.fill_between(
     label="95 %, over patients",
 )
 axis.plot(mean.index, mean.value, "o-", color="black", label="here, mean of the draws")
-axis.plot(curve.patients, curve.value, ".", color="grey")
+axis.plot(curve.recordings, curve.value, ".", color="grey")
 axis.plot(
     *PUBLISHED, "*", markersize=12, color="#D55E00", label="published, another network"
 )
-axis.set(
-    xscale="log",
-    xlabel="training patients (published: recordings)",
-    ylabel="macro AUROC",
-)
+axis.set(xscale="log", xlabel="training recordings", ylabel="macro AUROC")
 axis.set_title("How the score grows with patients")
 axis.legend(loc="lower right", fontsize=8)
 run.show(
     figure,
     "learning_curve",
-    alt="Macro AUROC over the number of training patients on a logarithmic axis, and "
+    alt="Macro AUROC over the number of training recordings on a logarithmic axis, and "
     "the published value of 17,418 recordings far to the right.",
 )
 
@@ -761,7 +795,7 @@ run.show(
 last = mean.value.iloc[-1]
 rise = last - mean.value.iloc[0]
 per_doubling = rise / max(np.log2(sizes[-1] / sizes[0]), 1e-9)
-away = np.log2(PUBLISHED[0] / sizes[-1])
+away = np.log2(PUBLISHED[0] / n_training)
 show_text(
     f"From {sizes[0]} to {sizes[-1]} patients the macro AUROC rises by {rise:.3f}, "
     f"{per_doubling:.3f} with each doubling. "
@@ -769,8 +803,8 @@ show_text(
         "At that rate the published value would take "
         f"{(PUBLISHED[1] - last) / per_doubling:.1f} more doublings. It was reached "
         f"with {away:.1f} more. Don't believe a line drawn so far beyond its points."
-        if per_doubling > 0.002
-        else "That is too little to draw a line through."
+        if per_doubling > 0.002 and away > 2
+        else "We draw no line through that."
     )
 )
 
@@ -781,17 +815,19 @@ show_text(
 # enough?*
 #
 # Labels are dear, recordings are cheap. **Self-supervised pretraining** gives the network a task
-# that needs no labels: hide pieces of the leads, and whole leads, and let it draw what stood
-# there. Then it learns from `few_patients` patients with labels. The recordings to pretrain on are
-# the fold's training part, all of it, without labels; and half an hour each of strangers from
-# the MIT-BIH and the Supraventricular database, who have two leads. (The patients of a test part
-# must not be among them. They have no labels here, and still are the test.)
+# that needs no labels: hide pieces of the leads, and whole leads, and let it reconstruct what
+# stood there. Then it learns from `few_patients` patients with labels. The recordings to pretrain
+# on are the fold's training part, all of it, without labels; and as many stretches of strangers
+# from the MIT-BIH and the Supraventricular database, of whom we have one lead or two. (The
+# patients of a test part must not be among them. They have no labels here, and still are the
+# test.)
 #
-# <details><summary>Guess first: what must a network know to draw a hidden V1 from the other
-# leads?</summary>
+# <details><summary>Guess first: what must a network know to reconstruct a hidden V1 from the
+# other leads?</summary>
 #
-# How the leads hang together, which is much of how a heart lies and how it contracts. Whether that's
-# what tells MI from not MI is another question. That's why we measure it.
+# How the leads hang together, which is much of how a heart lies and how it contracts. (Of a limb
+# lead it's mere arithmetic, by Einthoven's law.) Whether that's what tells MI from not MI is
+# another question. That's why we measure it.
 # </details>
 
 # %%
@@ -836,27 +872,35 @@ def pretrained(signal):
 
 
 # %% tags=["nbval-ignore-output"]
-READY = {"nothing": [new_network() for _ in folds]}
+set_seed(seed)
+READY = {"nothing": [new_network()] * len(folds)}
+some = np.random.default_rng(seed).permutation(len(foreign))[:n_training]
+
+# %% tags=["nbval-ignore-output"]
 errors_of = {}
-for name, more in {"PTB-XL": foreign[:0], "PTB-XL and strangers": foreign}.items():
-    both = [pretrained(torch.cat([x[train], more])) for train, _ in folds]
+for name, more in {"PTB-XL": some[:0], "PTB-XL and strangers": some}.items():
+    both = [pretrained(torch.cat([x[train], foreign[more]])) for train, _ in folds]
     READY[name] = [network for network, _ in both]
     errors_of[name] = both[0][1]
 pd.DataFrame(errors_of, ["first epoch", "last epoch"]).round(3).T
 
 
 # %% [markdown]
-# The error of what was hidden falls, so something was learned. (Its unit is 0.25 mV, small errors
-# squared.) Does it help where labels are few?
+# The error of what was hidden falls, so something was learned. (Don't compare the two rows: of a
+# stranger only one lead or two are asked. Both networks made as many steps, so the second saw
+# the twelve leads half as often.) Does it help where labels are few?
 
 
 # %%
+few = min(few_patients, most)
+
+
 def from_ready(name, draw):
     """Return the scores after training on few patients, beginning from a network."""
 
     def score(train, test):
         number = [np.array_equal(test, other) for _, other in folds].index(True)
-        rows = some_patients(train, few_patients, draw)
+        rows = some_patients(train, few, draw)
         network = copy.deepcopy(READY[name][number])
         return predict_labels(trained_on(rows, seed + draw, network), x[test])
 
@@ -867,6 +911,10 @@ def from_ready(name, draw):
 for name in READY:
     of_draws = [from_ready(name, draw) for draw in range(n_draws)]
     said[f"from {name}"] = np.mean(of_draws, axis=0)
+
+# %% [markdown]
+# (The scores of the draws are averaged, so each row is a committee of networks that learned from
+# different patients. That's why it lies above the same point of the learning curve.)
 
 # %%
 pretraining = pd.DataFrame(
@@ -880,7 +928,8 @@ pretraining.map("{:.3f}".format)
 # %% tags=["hide-input"]
 gains = pretraining["minus from nothing"].iloc[1:]
 show_text(
-    f"With {few_patients} patients with labels pretraining changes the macro AUROC by "
+    f"With {few} patients with labels, drawn {n_draws} times, pretraining changes the "
+    "macro AUROC by "
     + " and ".join(
         f"{g.value:+.3f} ({n.removeprefix('from ')})" for n, g in gains.items()
     )
@@ -890,6 +939,8 @@ show_text(
         if any(g.low > 0 or g.high < 0 for g in gains)
         else "Neither is clear of zero on these patients."
     )
+    + " (Another draw, or another pretraining, could change that; the interval is over "
+    "test patients alone.)"
 )
 
 # %% [markdown]
@@ -898,50 +949,62 @@ show_text(
 # *Starts from: all sections above, but for: Why accuracy is no measure here; How few leads are
 # enough?; How does it grow with patients?; Does pretraining without labels help?*
 #
-# In which recordings are the networks most sure of a label that the cardiologist didn't give?
+# In which recordings are the networks most sure of a label that the cardiologist didn't give? And
+# which label that was given do they find least likely?
+
 
 # %%
-wrong = np.where(y == 0, said["networks"], 0.0)
-rows, of_label = np.unravel_index(np.argsort(wrong, axis=None)[::-1][:5], wrong.shape)
-errors = table.iloc[tested[rows]][["ecg_id", "report", "statements"]]
-errors.insert(1, "says", [SUPERCLASSES[k] for k in of_label])
-errors.insert(2, "probability", wrong[rows, of_label].round(2))
-errors.insert(
-    3, "labels", [" ".join(np.array(SUPERCLASSES)[y[row] == 1]) for row in rows]
-)
+def most_wrong(has_label, n=4):
+    """Return the records whose probability is furthest from a label of 0, or of 1."""
+    distance = np.where(y == has_label, np.abs(said["networks"] - has_label), 0.0)
+    rows, of_label = np.unravel_index(
+        np.argsort(distance, axis=None)[::-1][:n], y.shape
+    )
+    found = table.iloc[tested[rows]][["ecg_id", "report", "statements"]]
+    found.insert(1, "label", [SUPERCLASSES[k] for k in of_label])
+    found.insert(2, "probability", said["networks"][rows, of_label].round(2))
+    return found
+
+
+errors, missed = most_wrong(0), most_wrong(1)
 errors.set_index("ecg_id").drop(columns="report")
 
 # %%
+missed.set_index("ecg_id").drop(columns="report")
+
+# %%
 print(errors.report.iloc[0])
+print(missed.report.iloc[0])
 
 # %% tags=["hide-input"]
-first = errors.iloc[0]
+first = missed.iloc[0]
 figure = plotting.plot_twelve_leads(
-    records.recording(int(errors.index[0])),
-    title=f"Record {first.ecg_id}: {first.says}? Labels: {first.labels or 'none'}",
+    records.recording(int(missed.index[0])),
+    title=f"Record {first.ecg_id}: {first.label}, given {first.probability:.2f}",
 )
 run.show(
     figure,
     "error",
-    alt="Twelve leads of the recording on which the networks are most sure of a label "
-    "that it doesn't have.",
+    alt="Twelve leads of the recording whose label the networks find least likely.",
 )
 
 # %% [markdown]
 # The reports are as written, most of them in German. The numbers in `statements` are
-# likelihoods in percent that the cardiologist gave to a code; 0 says that none was given. We count a
-# label whatever stands there, as the benchmark does.
+# likelihoods in percent beside a code; 0 says that none was given. We count a label whatever
+# stands there, as the benchmark does.
 #
 # *What do you see?* Where a model is confident and "wrong", read the report before you blame it.
 # Some statements lie on the border of two superclasses, and two cardiologists would not always
-# write the same.
+# write the same. A missed infarction matters more to a patient than a false alarm. A macro
+# AUROC counts them alike.
 
 # %% [markdown]
 # ## From a score to an answer
 #
 # *Starts from: Twelve leads on paper.*
 #
-# A score orders patients, and that's all that AUROC measures. Who reads one ECG wants an answer.
+# A score orders patients, and that's all that AUROC measures. Whoever reads an ECG wants an
+# answer.
 # The course's tool has a network that was trained on all 488 recordings. Its scores were
 # calibrated on patients that networks of its kind had not learned from, and by these it says
 # *yes*, *no* or *cannot say* to each label, as lesson 07's prediction sets do. (It has learned from
@@ -953,8 +1016,12 @@ answer = classify_twelve(normal)
 answer.labels[["superclass", "probability", "answer", "right_yes", "right_no"]].round(2)
 
 # %% [markdown]
-# The last two columns say how often such answers were right in cross-validation. And before
-# anything else the tool looks for doubt. Exchange the wires of the arms:
+# The last two columns say how often such answers were right in cross-validation ("0 of 0": that
+# answer was never given). Each label has bounds of its own, so a probability that is low enough
+# for a *no* to one label may not be for another. And it says *cannot say* often. That's what 488
+# recordings are good for.
+#
+# Before anything else the tool looks for doubt. Swap the two arm electrodes:
 
 # %%
 exchanged = normal.signal[[0, 2, 1, 4, 3, *range(5, 12)]].copy()
@@ -987,7 +1054,7 @@ ask(
     f"2. Age and sex alone reach a macro AUROC of {by_age:.2f}. Does that make them a "
     "good test for heart disease?",
     "No. It says that labels go with age in these patients. A network may use the same "
-    "short way, since an ECG shows age.",
+    "shortcut, since an ECG shows age.",
 )
 ask(
     "3. The loss of lesson 02 was one cross-entropy over the classes. Why are there "
@@ -1001,10 +1068,10 @@ ask(
     "convolution to find differ. And each score has an interval.",
 )
 ask(
-    f"5. With {sizes[-1]} training patients the score is {last:.2f}, the published one "
-    "is 0.93. Is the published network better?",
-    "That can't be told from here. It had far more recordings, another test set, and "
-    "another shape. Only one thing at a time may change.",
+    f"5. With {sizes[-1]:,} training patients the score is {last:.2f}, the published "
+    "one is 0.93. Is the published network better?",
+    "That can't be told from here. Recordings, test set, labels and network may all be "
+    "other ones. Only one thing at a time may change.",
 )
 
 # %% [markdown]
@@ -1050,7 +1117,7 @@ ask(
 # print(fold_by_fold, metrics.macro_auroc(y, said["networks"]))
 # ```
 #
-# Usually it is a little higher: in the pooled score a patient of one fold is also compared with
+# Often it is a little higher: in the pooled score a patient of one fold is also compared with
 # patients of other folds, whom another network scored on its own scale.
 # </details>
 # <details><summary>A check: <code>fold_by_fold</code></summary>
@@ -1063,10 +1130,11 @@ ask(
 # ```
 # </details>
 #
-# **3. How many patients would it take?** (open, about 20 minutes) A difference of 0.02 between
-# two models isn't clear here. Resample patients *with more draws than there are patients*, twice
-# and four times as many, and see how the interval of a paired difference shrinks. From how
-# many patients on would 0.02 be clear? What does this assume of the patients that you don't have?
+# **3. How many patients would it take?** (open, about 20 minutes) In the recorded run twelve leads
+# and the six of the limbs differ by about 0.01, and that isn't clear. From how many patients on
+# would it be? Resample twice and four times as many patients as there are, and see how the interval
+# of the difference shrinks: `metrics.macro_auroc(y, score, weight)` takes how often each recording
+# counts, (n_resamples, n). What do you assume of the patients that you don't have?
 #
 # <details><summary>What to look for</summary>
 #
@@ -1117,9 +1185,10 @@ ask(
 # *Starts from: all sections above, but for: Quiz.*
 
 # %%
+n_learned = f"{n_training} of {len(records)} recordings"
 run.save_model(
     fold_network,
-    trained_on="PTB-XL, 488 recordings, one fold left out",
+    trained_on=f"{records.source} PTB-XL, {n_learned}",
     classes=SUPERCLASSES,
 )
 by_name = {name.replace(" ", "_"): one for name, one in said.items()}
@@ -1138,7 +1207,8 @@ found = dict(
     models=compared.to_dict("index"),
     differences=differences,
     by_seed=by_seed,
-    untouched=fresh.to_dict(),
+    untouched=fresh,
+    chosen_on=chosen_on,
     by_label=of_networks.to_dict("index"),
     by_label_of_trees=of_trees.to_dict("index"),
     leads=leads_table.to_dict("index"),

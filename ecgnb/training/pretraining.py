@@ -23,7 +23,7 @@ STEP = 32  # samples that `features` of the networks describes at once
 
 
 class MaskedReconstruction(nn.Module):
-    """A network's convolutions, and a linear layer that draws from them what was hidden.
+    """A network's convolutions, and a linear layer that reconstructs from them what was hidden.
 
     Parameters
     ----------
@@ -49,19 +49,21 @@ class MaskedReconstruction(nn.Module):
         with torch.no_grad():
             example = torch.zeros(2, network.n_leads, 1, network.n_samples, device=next(network.parameters()).device)
             channels = network.eval().features(example).shape[1]
-        self.draw = nn.Conv2d(channels, network.n_leads * STEP, 1).to(example.device)
+        self.reconstruct = nn.Conv2d(channels, network.n_leads * STEP, 1).to(example.device)
 
     def forward(self, signal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Give what is drawn, what was there, and 1 where it was hidden: (n, n_leads, n_samples) each.
+        """Give what is reconstructed, what was there, and 1 where it was hidden: (n, n_leads, n_samples) each.
 
         A lead of zeros was not recorded; nothing is asked of it.
         """
         n, n_leads, n_samples = signal.shape
         hidden = self._hidden(signal)
-        drawn = self.draw(self.network.features((signal * ~hidden)[:, :, None]))[:, :, 0]
-        drawn = drawn.reshape(n, n_leads, STEP, -1).transpose(2, 3).reshape(n, n_leads, -1)[..., :n_samples]
+        reconstructed = self.reconstruct(self.network.features((signal * ~hidden)[:, :, None]))[:, :, 0]
+        reconstructed = (
+            reconstructed.reshape(n, n_leads, STEP, -1).transpose(2, 3).reshape(n, n_leads, -1)[..., :n_samples]
+        )
         recorded = (signal != 0).any(dim=2, keepdim=True)
-        return drawn, signal, hidden & recorded
+        return reconstructed, signal, hidden & recorded
 
     def _hidden(self, signal: Tensor) -> Tensor:
         n, n_leads, n_samples = signal.shape
@@ -73,8 +75,8 @@ class MaskedReconstruction(nn.Module):
 
 def masked_error(output: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     """Mean error of what was hidden, as `fit` takes a loss: squared where small, absolute where large (Huber)."""
-    drawn, signal, hidden = output
-    error = nn.functional.smooth_l1_loss(drawn, signal, reduction="none") * hidden
+    reconstructed, signal, hidden = output
+    error = nn.functional.smooth_l1_loss(reconstructed, signal, reduction="none") * hidden
     return error.sum() / hidden.sum().clamp(min=1)
 
 
