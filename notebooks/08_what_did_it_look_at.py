@@ -35,8 +35,8 @@
 #
 # > **About this lesson.**
 # > <!-- times:start -->
-# > *Reading:* about 25 minutes, 120 with every line of code.
-# > *Running*, as measured on cpu, 2 threads: smoke 35 s · default 4.6 min.
+# > *Reading:* about 25 minutes, 125 with every line of code.
+# > *Running*, as measured on cpu, 2 threads: smoke 70 s · default 7.0 min.
 # > <!-- times:end -->
 # >
 # > *Data:* the Lobachevsky University Electrocardiography Database (Kalyakulina and others
@@ -1343,9 +1343,10 @@ shape_table = pd.DataFrame({name: part_of_shape(at) for name, at in PARTS.items(
 shape_table.round(2)
 
 # %% [markdown]
-# *What do you see?* The three parts of the first column add up to what the shape adds when the
-# timing and the neighbours are there already. Compare it with the timing's share in the table
-# above. A map over samples alone would have shared out *all* of "S minus N" among them.
+# *What do you see?* The first column adds up to what the shape adds when the timing and the
+# neighbours are there already. In the recorded run no part of it is clearly above zero: the other
+# inputs had said it all. And yet the map has a bright place somewhere, as every map has. A map over
+# samples alone would have shared out *all* of "S minus N" among them.
 
 # %% [markdown]
 # ## Change the recording, not the map

@@ -49,6 +49,7 @@ def test_what_the_lesson_says_of_changed_recordings(found):
     assert timing[1] > shape[2]
     parts = found["shape"]
     assert sum(row["share of the map"][0] for row in parts.values()) == pytest.approx(1, abs=0.01)
+    assert all(row["adds to S minus N"][1] < 0 for row in parts.values()), "no part is clearly above zero"
     rise = {name: row["rise minus the uniform map's"] for name, row in found["on_qrs"].items()}
     assert any(one[1] > 0 for one in rise.values()) and any(one[2] < 0 for one in rise.values()), (
         "some do, others don't"
