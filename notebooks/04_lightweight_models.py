@@ -35,7 +35,7 @@
 # > **About this lesson.**
 # > <!-- times:start -->
 # > *Reading:* about 20 minutes, 65 with every line of code.
-# > *Running*, as measured on cpu, 2 threads: smoke 43 s · default 5.2 min · full 22.1 min.
+# > *Running*, as measured on cpu, 2 threads: smoke 28 s · default 5.3 min · full 22.1 min.
 # > <!-- times:end -->
 # >
 # > *Data:* the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0), as in lesson 02; here each beat stands in the

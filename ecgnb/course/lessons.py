@@ -22,16 +22,8 @@ from ecgnb.paths import checkout
 
 PROFILES = ("smoke", "default", "full")
 
-NOT_COPIED = (
-    "__pycache__",
-    ".ipynb_checkpoints",
-    "_build",
-    "generated",
-    "conf.py",
-    "index.md",
-    "ecgnb_book.py",
-    "_static",
-)
+# Of the book alone, or made anew where it is wanted.
+NOT_COPIED = ("__pycache__", ".ipynb_checkpoints", "_*", "generated", "conf.py", "index.md", "ecgnb_*.py", "browser")
 
 
 @dataclass(frozen=True)
