@@ -152,7 +152,7 @@ def slope_detector(
     """Find R peaks where a signal is steep for its surroundings.
 
     A QRS complex is the steepest wave of a beat. Since the recording is there as a whole, each candidate is measured
-    by those around it, before and after. The constants were chosen on DS1 of mitdb.
+    by those around it, before and after. The constants were chosen on DS1 of mitdb and on svdb.
 
     Parameters
     ----------
