@@ -36,7 +36,7 @@
 # > **About this lesson.**
 # > <!-- times:start -->
 # > *Reading:* about 15 minutes, 75 with every line of code.
-# > *Running*, as measured on cpu, 2 threads: smoke 94 s · default 5.8 min · full 6.1 min.
+# > *Running*, as measured on cpu, 2 threads: smoke 34 s · default 5.5 min · full 6.1 min.
 # > <!-- times:end -->
 # >
 # > *Data:* DS2 of the MIT-BIH Arrhythmia Database (Moody and Mark 2001, ODC-By 1.0), 22 recordings of patients the

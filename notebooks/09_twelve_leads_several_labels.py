@@ -34,7 +34,7 @@
 # > **About this lesson.**
 # > <!-- times:start -->
 # > *Reading:* about 15 minutes, 65 with every line of code.
-# > *Running*, as measured on cpu, 2 threads: smoke 16 s · default 3.6 min.
+# > *Running*, as measured on cpu, 2 threads: smoke 18 s · default 3.9 min.
 # > <!-- times:end -->
 # >
 # > *Data:* 488 recordings of PTB-XL (Wagner and others 2020), CC BY 4.0.
@@ -452,6 +452,7 @@ pd.DataFrame(
 
 # %%
 x = prepare_leads(records.signal, records.fs)  # in units of 0.25 mV
+set_seed(seed)
 with torch.no_grad():
     score = new_network().eval()(x[:1, :, :WINDOW])[0]
 
