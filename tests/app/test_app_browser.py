@@ -80,9 +80,7 @@ def upload(page, *files):
     for _ in range(3):
         page.locator("input[type=file]").first.set_input_files([str(file) for file in files])
         try:
-            page.get_by_test_id("stFileUploaderFile").filter(has_text=Path(files[-1]).name).first.wait_for(
-                timeout=15_000
-            )
+            page.get_by_test_id("stFileChip").filter(has_text=Path(files[-1]).stem).first.wait_for(timeout=15_000)
             return
         except TimeoutError:  # on a busy machine a new field may take the place of the one that was given the file
             continue
