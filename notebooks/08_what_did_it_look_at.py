@@ -36,7 +36,7 @@
 # > **About this lesson.**
 # > <!-- times:start -->
 # > *Reading:* about 25 minutes, 125 with every line of code.
-# > *Running*, as measured on cpu, 2 threads: smoke 70 s · default 7.0 min.
+# > *Running*, as measured on cpu, 2 threads: smoke 70 s · default 7.0 min · full 10.7 min.
 # > <!-- times:end -->
 # >
 # > *Data:* the Lobachevsky University Electrocardiography Database (Kalyakulina and others
