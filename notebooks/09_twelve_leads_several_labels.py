@@ -34,7 +34,7 @@
 # > **About this lesson.**
 # > <!-- times:start -->
 # > *Reading:* about 15 minutes, 65 with every line of code.
-# > *Running*, as measured on cpu, 2 threads: smoke 18 s · default 3.9 min.
+# > *Running*, as measured on cpu, 2 threads: smoke 18 s · default 3.9 min · full 12.0 min.
 # > <!-- times:end -->
 # >
 # > *Data:* 488 recordings of PTB-XL (Wagner and others 2020), CC BY 4.0.
