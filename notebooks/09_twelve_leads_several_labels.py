@@ -395,9 +395,9 @@ baselines.map("{}".format)
 # *Starts from: Twelve leads on paper; The labels, and whose they are; Baselines first.*
 #
 # Two networks of lesson 04, with twelve leads where they had one: its smallest, **MicroECGNet**,
-# twice as wide, and its **ResNet**, an eighth as wide. The first convolution sees all leads of the
-# same moment, as it would see the three colours of an image. Both read 2.5 s at a time. The small
-# one is our main network.
+# with the `width` above, and its **ResNet**, an eighth as wide. The first convolution sees all leads
+# of the same moment, as it would see the three colours of an image. Both read 2.5 s at a time. The
+# small one is our main network.
 
 # %% tags=["hide-input"]
 channels = [scaled(n, width) for n in (8, 12, 16, 24)]
@@ -578,9 +578,10 @@ show_text(
 )
 
 # %% [markdown]
-# Half of the 488 recordings had a part in choosing: features, penalties, networks and their
-# training were tried on their patients, some eighty settings in all. The other half chose
-# nothing. Is the score lower there?
+# Half of the course's 488 recordings had a part in choosing: features, penalties, networks and
+# their training were tried on their patients, some eighty settings in all. The other half chose
+# nothing. Is the score lower there? (In other data neither half chose anything. Then the two
+# differ by luck alone, whatever the sentence below the table says.)
 
 # %%
 halves = multilabel_patient_folds(labels, records.patient, 2, seed=19)[0]

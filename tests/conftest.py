@@ -27,7 +27,7 @@ from ecgnb.cli import main
 from ecgnb.course.execute import execute
 from ecgnb.course.exercises import answered, exercises
 from ecgnb.course.folders import read_metrics
-from ecgnb.course.lessons import check_parameters, find, profile_parameters, results_path
+from ecgnb.course.lessons import check_parameters, code_sha256, find, profile_parameters, results_path
 from ecgnb.course.sections import listed, run_first, sections
 from ecgnb.datasets import fetch, load_ecg5000, load_records
 from ecgnb.errors import DataError
@@ -268,6 +268,13 @@ def same_items(one, other):
 @pytest.fixture(scope="session")
 def synthetic_records():
     return load_records(data="synthetic")
+
+
+def recorded_metrics(lesson):
+    """Return the metrics of the committed default run of a lesson, which must be of its code as it stands."""
+    run = json.loads(results_path(lesson, "default").read_text())
+    assert run["code_sha256"] == code_sha256(jupytext.read(lesson.script)), "run: make notebooks"
+    return run["metrics"]
 
 
 def run_on_real_data(number, folder, **parameters):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgnb.datasets.own.electrodes import arms_look_swapped
+from ecgnb.datasets.own.electrodes import arms_look_swapped, chest_looks_reversed
 from ecgnb.datasets.own.twelve import FLAT_MV, MOST_ERROR, PLAUSIBLE_MV
 from ecgnb.datasets.twelve_leads import LEADS, LIMB_LEADS, einthoven_error
 from ecgnb.detection.gate import looks_like_ecg
@@ -86,6 +86,10 @@ def check_twelve(signal: NDArray[np.float32], known: NDArray[np.bool_], fs: floa
     doubts = [f"Einthoven's law does not hold: {off}"] if error.max() > MOST_ERROR else []
     if arms_look_swapped(signal, fs):
         doubts.append("the arm electrodes look swapped")
+    if chest_looks_reversed(signal, fs):
+        doubts.append(
+            "the QRS complex points up in V1 and down in V6: are leads upside down, or chest leads in another order?"
+        )
     if is_ecg.sum() < USUAL_ECG:
         doubts.append(f"of its leads {_listed(~is_ecg)} do not look like an ECG")
     return (*doubts, *_unlike_what_was_learned(signal, middle, fs), *_faults(signal, known, fs))

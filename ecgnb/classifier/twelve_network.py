@@ -11,11 +11,9 @@ import scipy
 from numpy.typing import NDArray
 
 from ecgnb.classifier.load import OF_TWELVE_LEADS, WEIGHTS
-from ecgnb.datasets.windows import highpassed
+from ecgnb.datasets.twelve_leads import prepared_leads
 
 FS = 100.0  # Hz, as the network reads
-
-HIGHPASS, UNIT = 0.5, 0.25  # Hz and mV, as in `training.prepare_leads`
 
 WINDOW, STEP = 250, 125  # samples that the network reads at once, and from one such window to the next
 
@@ -44,7 +42,7 @@ def over_windows(network: WindowScores) -> TwelveScores:
     """
 
     def scores(signal: NDArray[np.float32]) -> NDArray[np.float64]:
-        prepared = (highpassed(signal, FS, HIGHPASS) / UNIT).astype(np.float32)
+        prepared = prepared_leads(signal, FS)
         starts = range(0, prepared.shape[-1] - WINDOW + 1, STEP)
         parts = [scipy.special.expit(network(prepared[..., one : one + WINDOW]).astype(np.float64)) for one in starts]
         return np.asarray(scipy.special.logit(np.clip(np.mean(parts, axis=0), SURELY, 1 - SURELY)))

@@ -91,8 +91,7 @@ class Run:
         if self.is_synthetic:
             reason = f" {data.note}." if data.note else ""
             show_banner(
-                "SYNTHETIC DATA. They were made by a formula; no number below says anything about hearts."
-                + html.escape(reason)
+                "SYNTHETIC DATA, made by a formula: no number below says anything about hearts." + html.escape(reason)
             )
         print(f"run folder: {shown(self.folder)}")
 

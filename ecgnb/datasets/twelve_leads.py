@@ -12,11 +12,18 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgnb.datasets.windows import highpassed
+
 LIMB_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF")
 
 CHEST_LEADS = ("V1", "V2", "V3", "V4", "V5", "V6")
 
 LEADS = LIMB_LEADS + CHEST_LEADS
+
+HIGHPASS, UNIT = (
+    0.5,
+    0.25,
+)  # Hz; mV, about the standard deviation of a chest lead, so that networks read numbers around 1
 
 # Each limb lead as so much of lead I and so much of lead II.
 FROM_I_AND_II = {
@@ -46,6 +53,21 @@ def limb_leads(known: Mapping[str, NDArray[np.floating]]) -> dict[str, NDArray[n
     weights = np.array([FROM_I_AND_II[name] for name in given])
     i_and_ii = np.linalg.pinv(weights) @ np.stack([np.asarray(known[name], np.float64) for name in given])
     return {name: np.asarray(FROM_I_AND_II[name]) @ i_and_ii for name in LIMB_LEADS}
+
+
+def prepared_leads(signal: NDArray[np.floating], fs: float) -> NDArray[np.float32]:
+    """Return recordings as networks of twelve leads read them: no wandering baseline, in units of 0.25 mV.
+
+    The height of the waves stays: of hypertrophy it is the sign.
+
+    Parameters
+    ----------
+    signal : (..., n_samples) float array
+        mV, all values finite.
+    fs : float
+        Hz.
+    """
+    return (highpassed(signal, fs, HIGHPASS) / UNIT).astype(np.float32)
 
 
 def einthoven_error(signal: NDArray[np.floating]) -> NDArray[np.float64]:

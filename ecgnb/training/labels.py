@@ -16,23 +16,17 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from ecgnb.datasets.windows import highpassed
+from ecgnb.datasets.twelve_leads import prepared_leads
 from ecgnb.errors import UsageError
 from ecgnb.training.augmentation import augment_twelve
 from ecgnb.training.history import History
 from ecgnb.training.loop import fit, predict
-
-UNIT = 0.25  # mV: about the standard deviation of a chest lead, so that networks read numbers around 1
-
-HIGHPASS = 0.5  # Hz
 
 EPOCHS, LEAST_STEPS = 20, 120  # chosen on half of the patients of PTB-XL's 488 recordings
 
 
 def prepare_leads(signal: NDArray[np.floating[Any]], fs: float) -> Tensor:
     """Return recordings as the networks of this file read them: without wandering baselines, in units of 0.25 mV.
-
-    The height of the waves stays: of hypertrophy it is the sign.
 
     Parameters
     ----------
@@ -55,7 +49,7 @@ def prepare_leads(signal: NDArray[np.floating[Any]], fs: float) -> Tensor:
         raise UsageError(f"signals of shape {signal.shape}; expected (n, n_leads, n_samples), all values finite")
     if not len(signal):
         return torch.zeros(signal.shape)
-    return torch.from_numpy((highpassed(signal, fs, HIGHPASS) / UNIT).astype(np.float32))
+    return torch.from_numpy(prepared_leads(signal, fs))
 
 
 def fit_labels(

@@ -124,6 +124,9 @@ def test_too_slow_a_rate_is_refused():
     ("signal", "words"),
     [
         (swapped_arms(), "the arm electrodes look swapped"),
+        (np.concatenate([ECG[:6], ECG[:5:-1]]), "points up in V1 and down in V6"),
+        (np.concatenate([ECG[:6], -ECG[6:]]), "points up in V1 and down in V6"),
+        (-ECG, "points up in V1 and down in V6"),
         (np.where(np.isin(LEADS, ["V1", "V2", "V3"])[:, None], NOISE, ECG), "leads V1, V2, V3 do not look like an ECG"),
         (np.concatenate([ECG[:6], OTHER[6:]]), "the chest leads do not beat with the limb leads"),
         (of_few(1), "its leads show one or two signals"),

@@ -103,7 +103,7 @@ def test_the_course_is_imported_without_pytorch():
 def test_synthetic_data_is_announced_with_its_reason(synthetic_beats, tmp_path, capsys):
     Run("01", {}, replace(synthetic_beats, note="no <network>"), str(tmp_path / "run"))
     shown = capsys.readouterr().out
-    assert "SYNTHETIC DATA." in shown and "no &lt;network&gt;" in shown
+    assert "SYNTHETIC DATA, made by a formula" in shown and "no &lt;network&gt;" in shown
     Run("01", {}, replace(synthetic_beats, source="real"), str(tmp_path / "other"))
     assert "SYNTHETIC" not in capsys.readouterr().out
 

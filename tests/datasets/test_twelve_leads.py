@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from ecgnb.datasets import LUDB, load_ptbxl, read_recording
-from ecgnb.datasets.own.electrodes import arms_look_swapped
+from ecgnb.datasets.own.electrodes import arms_look_swapped, chest_looks_reversed
 from ecgnb.datasets.own.lead_names import standard_lead
 from ecgnb.datasets.ptbxl_signals import resampled
 from ecgnb.datasets.synthetic_twelve import NORMAL, twelve_leads
@@ -223,6 +223,15 @@ def test_swapped_arms_of_real_people(real_data):
     assert not any(arms_look_swapped(one, 100) for one in real.signal)
     told = np.array([arms_look_swapped(swapped(one), 100) for one in real.signal])
     assert told.mean() > 0.78 and told[real.table.NORM == 1].mean() > 0.93
+
+
+def test_chest_leads_in_another_order_and_leads_upside_down(real_data):
+    real_data("ptbxl")
+    real = load_ptbxl(100, data="real").signal
+    assert sum(chest_looks_reversed(one, 100) for one in real) == 3, "hearts that are so"
+    for wrong in (np.concatenate([real[:, :6], real[:, :5:-1]], axis=1), -real):
+        assert np.mean([chest_looks_reversed(one, 100) for one in wrong]) > 0.9
+    assert not chest_looks_reversed(np.zeros((12, 1000)), 100) and not chest_looks_reversed(ECG[:, ::20], 25)
 
 
 def test_the_law_and_the_arms_in_ludb(real_data):

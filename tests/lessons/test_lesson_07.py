@@ -1,20 +1,18 @@
 """Lesson 07: what its prose says of the recorded run, floors of what the tool does, its exercises' checks."""
 
-import json
 from functools import partial
 from importlib.resources import files
 
-import jupytext
 import numpy as np
 import pytest
 import torch
-from conftest import check_exercise, solve_exercise
+from conftest import check_exercise, recorded_metrics, solve_exercise
 
 from ecgnb import detection
 from ecgnb.classifier import load_classifier
 from ecgnb.classifier.recording import LEAST_ECG
 from ecgnb.course.authoring.card import LEARNED
-from ecgnb.course.lessons import code_sha256, find, results_path
+from ecgnb.course.lessons import find
 from ecgnb.datasets import DS1, DS2, MITDB
 from ecgnb.training import augmentation
 
@@ -24,9 +22,7 @@ check, solve = partial(check_exercise, LESSON), partial(solve_exercise, LESSON)
 
 @pytest.fixture(scope="module")
 def found():
-    run = json.loads(results_path(LESSON, "default").read_text())
-    assert run["code_sha256"] == code_sha256(jupytext.read(LESSON.script)), "run: make notebooks"
-    return run["metrics"]
+    return recorded_metrics(LESSON)
 
 
 def test_what_the_lesson_says_of_the_recorded_run(found):

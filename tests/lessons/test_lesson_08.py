@@ -1,16 +1,14 @@
 """Lesson 08: what its prose says of the recorded run, floors of what is shipped, its exercises' checks."""
 
-import json
 from functools import partial
 
-import jupytext
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import check_exercise, solve_exercise
+from conftest import check_exercise, recorded_metrics, solve_exercise
 
-from ecgnb.course.lessons import code_sha256, find, results_path
+from ecgnb.course.lessons import find
 from ecgnb.datasets import DS2
 
 LESSON = find("08")
@@ -19,9 +17,7 @@ check, solve = partial(check_exercise, LESSON), partial(solve_exercise, LESSON)
 
 @pytest.fixture(scope="module")
 def found():
-    run = json.loads(results_path(LESSON, "default").read_text())
-    assert run["code_sha256"] == code_sha256(jupytext.read(LESSON.script)), "run: make notebooks"
-    return run["metrics"]
+    return recorded_metrics(LESSON)
 
 
 def test_what_the_lesson_says_of_the_recorded_run(found):

@@ -1,15 +1,13 @@
 """Lesson 09: what its prose says of the recorded run, floors, its folds, its exercises' checks."""
 
-import json
 from functools import partial
 
-import jupytext
 import numpy as np
 import pytest
-from conftest import check_exercise, solve_exercise
+from conftest import check_exercise, recorded_metrics, solve_exercise
 
 from ecgnb import metrics
-from ecgnb.course.lessons import code_sha256, find, results_path
+from ecgnb.course.lessons import find
 
 LESSON = find("09")
 check, solve = partial(check_exercise, LESSON), partial(solve_exercise, LESSON)
@@ -17,9 +15,7 @@ check, solve = partial(check_exercise, LESSON), partial(solve_exercise, LESSON)
 
 @pytest.fixture(scope="module")
 def found():
-    run = json.loads(results_path(LESSON, "default").read_text())
-    assert run["code_sha256"] == code_sha256(jupytext.read(LESSON.script)), "run: make notebooks"
-    return run["metrics"]
+    return recorded_metrics(LESSON)
 
 
 def test_floors(found):
@@ -40,6 +36,7 @@ def test_what_the_lesson_says_of_the_recorded_run(found):
     assert second > 2 * all_others, "a second lead brings most of what twelve bring"
     low, high = found["leads"]["I and II"]["minus 12 leads"][1:]
     assert low < 0 < high, "which isn't clear"
+    assert by_leads["12 leads"] - by_leads["I and II"] == pytest.approx(0.014, abs=0.0005), "exercise 3 says so"
     mi = {name: row[1] for name, row in found["leads_by_label"].items()}
     assert mi["12 leads"] - mi["I and II"] < 0.01, "MI is found no better with the chest leads"
     gap = {name: found["by_label_of_trees"][name]["auroc"] - row["auroc"] for name, row in found["by_label"].items()}

@@ -189,11 +189,13 @@ def about(records: TwelveLeadRecords, network: nn.Module, seconds: float) -> dic
 
 
 def looked_at(records: TwelveLeadRecords) -> dict[str, int]:
-    """Return how many of the records are refused, how many doubtful, and how many are with exchanged arm wires."""
-    counts = {"refused": 0, "doubtful": 0, "swapped doubtful": 0}
+    """Return how many of the records are refused, how many doubtful, and how many are once leads are exchanged."""
+    counts = {"refused": 0, "doubtful": 0, "swapped doubtful": 0, "reversed doubtful": 0, "inverted doubtful": 0}
     for signal in records.signal:
         swapped = np.stack([*limb_leads({"I": -signal[0], "II": signal[2]}).values(), *signal[6:]]).astype(np.float32)
-        for what, given in (("doubtful", signal), ("swapped doubtful", swapped)):
+        chest_reversed = np.concatenate([signal[:6], signal[:5:-1]])
+        for what, given in (("doubtful", signal), ("swapped doubtful", swapped),
+                            ("reversed doubtful", chest_reversed), ("inverted doubtful", -signal)):  # fmt: skip
             try:
                 counts[what] += bool(check_twelve(given, np.ones(len(given), bool), records.fs, "it"))
             except DataError:

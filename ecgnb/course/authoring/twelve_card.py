@@ -97,15 +97,18 @@ and how often an answer was right, with Wilson intervals as if each record were 
 
 **What is refused, what is doubtful.** No answer at all: fewer than {least_ecg} of twelve leads look like an ECG, flat
 leads, two leads that are one, a chest lead missing, less than ten seconds, Einthoven's law broken by more than
-{broken:.0%}, a size that no heart has. "Cannot say" throughout: the arm wires look exchanged, fewer than {usual_ecg}
-leads look like an ECG, a lead lost for half a second, Einthoven's law off by more than {most_error:.0%}, leads made of
-one or two, chest leads that do not beat with the limb leads, size or rate beyond those of the training records. Of the
-{records} records the first rule refuses {refused}, the second silences {doubtful}; they were set on these very records.
+{broken:.0%}, a size that no heart has. "Cannot say" throughout: the arm wires look exchanged, the chest leads reversed
+or leads upside down, fewer than {usual_ecg} leads look like an ECG, a lead lost for half a second, Einthoven's law off
+by more than {most_error:.0%}, leads made of one or two, chest leads that do not beat with the limb leads, size or rate
+beyond those of the training records. Of the {records} records the first rule refuses {refused}, the second silences
+{doubtful}; they were set on these very records.
 
 **Limits.** For learning and research, not for diagnosis. One source, recorded in Germany between 1989 and 1996 with
 devices of one maker. "Normal" is what somebody called normal; {checked:.0%} of the labels were checked by a human.
 Infarction means old and new alike, and a normal ECG does not rule one out. Of electrodes in wrong places only
-exchanged arms are looked for, and not always found: with those two wires exchanged on paper, {swapped_doubtful} of the
-{records} records are doubted. Children and pacemakers were not tested, nor was any other database: LUDB, whose leads
-were scaled one by one, is refused.
+exchanged arms and reversed chest leads are looked for, and not always found: done to the {records} records on paper,
+{swapped_doubtful} are doubted with the arms' wires exchanged, {reversed_doubtful} with the chest leads in the order V6
+to V1, {inverted_doubtful} with all leads upside down. A sampling rate that is wrong by a factor is doubted where the
+heart rate becomes one that the network never met, and not otherwise. Children and pacemakers were not tested by
+themselves, nor was any other database: LUDB, whose leads were scaled one by one, is refused.
 """
