@@ -355,7 +355,8 @@ def test_a_clock_of_each_signal(tmp_path):
 def test_full_seconds_that_start_within_one(tmp_path):
     for late in (0.0, 0.3, 0.9):
         (tmp_path / "a.csv").write_text(lines(stamps(T + late, "%Y-%m-%d %H:%M:%S"), E, above="date,ecg\n"))
-        assert read_recording(tmp_path / "a.csv").fs == 250
+        recording = read_recording(tmp_path / "a.csv")
+        assert recording.fs == 250 and "packets of 250 samples" in recording.read
 
 
 @pytest.mark.parametrize(

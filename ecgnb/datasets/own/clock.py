@@ -131,7 +131,7 @@ def rate_of(time: NDArray[np.float64], name: str, kind: str, quantum: float, fil
             f"{file}: {called}, in {unit}, says {fs:g} samples per second; give fs (--fs), or mend the column"
         )
     if len(at) < 0.9 * len(time):
-        how += f", stamps of packets of {len(time) / len(at):.3g} samples"
+        how += f", stamps of packets of {(at[-1] - at[0]) / (len(at) - 1):.3g} samples"
     rounded = max(1e-5, 3 * quantum / (stamp[-1] - stamp[0]))  # times are rounded where they are written
     return (float(round(fs)) if abs(fs - round(fs)) < rounded * fs else fs), how
 
