@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from ecgnb.course.authoring.card import PRETRAINED
+from ecgnb.course.authoring.quiz import faults, quiz_path
 from ecgnb.course.authoring.record import record, stale_because, update_notebook
 from ecgnb.course.authoring.text import is_earlier, recorded, update_readme
 from ecgnb.course.lessons import PROFILES, find, lessons
@@ -39,7 +40,11 @@ def main(arguments: list[str]) -> int:
         for lesson in lessons():
             if arguments == ["notebooks"] or not stale_because(lesson):
                 update_notebook(lesson)
-            fresh = {profile for profile, run in recorded(lesson).items() if not is_earlier(lesson, run)}
+            runs = recorded(lesson)
+            if "default" in runs and quiz_path(lesson).is_file():
+                for fault in faults(lesson, runs["default"]):
+                    print(f"{lesson.name}: the recorded run makes an answer of its quiz wrong: {fault}")
+            fresh = {profile for profile, run in runs.items() if not is_earlier(lesson, run)}
             if missing := [profile for profile in PROFILES if profile not in fresh]:
                 print(f"{lesson.name}: not recorded since its code changed: {', '.join(missing)}; run: make full")
         update_readme()

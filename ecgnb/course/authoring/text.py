@@ -11,6 +11,7 @@ from typing import Any
 import jupytext
 
 from ecgnb.course import sections
+from ecgnb.course.authoring.quiz import quiz_lines, quiz_path, read_quiz, values
 from ecgnb.course.lessons import PROFILES, Lesson, code_sha256, lessons, parameters, results_path
 from ecgnb.paths import checkout
 
@@ -61,6 +62,8 @@ def lesson_text(lesson: Lesson) -> str:
     if table and is_earlier(lesson, full):
         table += ["", f"*This table was {EARLIER}.*"]
     text = _fill(text, "search", table, "# ")  # first: its words are read, too
+    if "default" in runs and quiz_path(lesson).is_file():
+        text = _fill(text, "quiz", quiz_lines(read_quiz(quiz_path(lesson)), values(runs["default"])), "# ")
     prose, everything = reading_minutes(jupytext.reads(text, fmt="py:percent"))
     lines = [f"*Reading:* about {prose} minutes, {everything} with every line of code."]
     if runs:
