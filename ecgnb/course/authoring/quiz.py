@@ -29,6 +29,8 @@ INTRODUCTION = (
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
+ENTRY = re.compile(r"([-+*]|#+|\d+[.)])(\s|$)")
+
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -103,7 +105,7 @@ def _choice(found: Any, where: str) -> Choice:
 
 def _words(found: Any, where: str) -> str:
     if not isinstance(found, str) or not found.strip():
-        raise UsageError(f"{where}: got {brief(found)} where text was expected")
+        raise UsageError(f"{where}: got {brief(found)} where text was expected; quote it if it is text")
     return " ".join(found.split())
 
 
@@ -199,14 +201,21 @@ def quiz_lines(questions: list[Question], metrics: dict[str, Any]) -> list[str]:
     for number, question in enumerate(questions, 1):
         lines += ["", *_wrapped(f"**{number}.** {_prose(question.ask, metrics)}"), ""]
         for letter, choice in zip("ABCD", question.choices, strict=False):
-            lines += _wrapped(f"<details><summary>{letter}. {_summary(choice.text, metrics)}</summary>")
-            verdict = "**Right.**" if choice.right else "**No.**"
+            kind, verdict = ("right", "**Right.**") if choice.right else ("wrong", "**No.**")
+            text = f"{letter}. {_summary(choice.text, metrics)}"
+            lines += _wrapped(f'<details class="choice {kind}"><summary>{text}</summary>')
             lines += ["", *_wrapped(f"{verdict} {_prose(choice.because, metrics)}"), "</details>"]
     return lines
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    """Return text in lines, none of which begins like an entry of a list: such a one takes a word from above."""
+    lines = textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    for place in range(len(lines) - 1, 0, -1):
+        if ENTRY.match(lines[place]):
+            lines[place - 1], _, word = lines[place - 1].rpartition(" ")
+            lines[place] = f"{word} {lines[place]}"
+    return lines
 
 
 def _prose(text: str, metrics: dict[str, Any]) -> str:
@@ -215,5 +224,6 @@ def _prose(text: str, metrics: dict[str, Any]) -> str:
 
 
 def _summary(text: str, metrics: dict[str, Any]) -> str:
-    """Return a choice as HTML: within a summary nothing is Markdown."""
-    return re.sub(r"`([^`]*)`", r"<code>\1</code>", _prose(text, metrics))
+    """Return a choice as HTML, with the quotes that the book has: within a summary nothing is Markdown."""
+    made = re.sub(r"`([^`]*)`", r"<code>\1</code>", _prose(text, metrics))
+    return re.sub(r'"([^"]*)"', r"&ldquo;\1&rdquo;", made).replace("'", "&rsquo;")
