@@ -35,7 +35,7 @@
 #
 # > **About this lesson.**
 # > <!-- times:start -->
-# > *Reading:* about 25 minutes, 125 with every line of code.
+# > *Reading:* about 25 minutes, 130 with every line of code.
 # > *Running*, as measured on cpu, 2 threads: smoke 70 s · default 7.0 min · full 10.7 min.
 # > <!-- times:end -->
 # >
@@ -1931,49 +1931,132 @@ run.show(
 # %% [markdown]
 # ## Quiz
 #
-# *Starts from: Waves annotated by hand; Baselines first; The model and its question;
-# Six maps, one of them by hand; Attention is a map, too; Does it point at the right
-# wave?; Does the map know the network?; Which input made it S?*
+# <!-- quiz:start -->
+# Five questions, whose numbers are those of the recorded run (default size), not of
+# yours. Choose an answer, then open it: each says whether it is right, and why. The
+# wrong ones are worth opening, too.
 #
-# Five questions about the run above. Answer first, then open.
-
-
-# %% tags=["hide-input"]
-def ask(question, answer):
-    """Show a question and its folded answer."""
-    fold = f"<details><summary>Answer</summary>\n\n{answer}\n\n</details>"
-    show_text(f"**{question}**\n\n{fold}")
-
-
-blindly = at_the_end.set_index(["network", "method"])["likeness"]
-ask(
-    f"1. A paper shows that {slope_qrs:.0%} of its maps lie on the QRS complex. What "
-    "should you ask first?",
-    "What a map without a network has. Here the slope of the signal has exactly that.",
-)
-ask(
-    "2. With all weights random, the maps of integrated gradients are "
-    f"{blindly['CNN-LSTM', 'integrated grad.']:.2f} alike to the original. Where does "
-    "that come from?",
-    "They are multiplied by the beat, and the beat is still the same.",
-)
-ask(
-    "3. Integrated gradients add up to the answer. Does that make them right?",
-    "No. Many maps add up to it. It only means that nothing is left out, or counted "
-    "twice.",
-)
-ask(
-    f"4. For lesson 06's network the {most} adds {by_input[most].value:.1f} to S "
-    "minus N. Why would a map over samples have missed the timing?",
-    "Because timing isn't a sample. An explanation can only point at inputs that it "
-    "was allowed to change.",
-)
-ask(
-    "5. A doctor sees a bright P wave in a map for 'S rather than N'. May she conclude "
-    "that the P wave is abnormal?",
-    "No. She may conclude that the answer of this network changes if those samples "
-    "change, as far as the method passed its checks.",
-)
+# **1.** A paper shows that 51% of its maps lie on the QRS complex. What do you ask
+# first?
+#
+# <details class="choice wrong"><summary>A. Whether cardiologists, too, look at the QRS
+# complex.</summary>
+#
+# **No.** A map can please a cardiologist and have nothing to do with the network.
+# Plausible isn't faithful.
+# </details>
+# <details class="choice wrong"><summary>B. Whether the share holds for more
+# patients.</summary>
+#
+# **No.** It may, and mean as little: a map that only follows the signal does so in
+# everybody.
+# </details>
+# <details class="choice right"><summary>C. What a map without any network has
+# there.</summary>
+#
+# **Right.** The slope of the signal knows no network and has 47% there, on a complex
+# that fills 7% of the time.
+# </details>
+#
+# **2.** With all weights random, the maps of integrated gradients are still 0.35 alike
+# to the original, those of the plain gradient 0.06. Where does that come from?
+#
+# <details class="choice right"><summary>A. Integrated gradients are multiplied by the
+# beat.</summary>
+#
+# **Right.** The network has forgotten all, and the beat is still the same. A likeness
+# that needs no network explains none.
+# </details>
+# <details class="choice wrong"><summary>B. The layers alone, untrained, already find
+# the QRS complex.</summary>
+#
+# **No.** Then the plain gradient of the same layers would have kept it, too.
+# </details>
+# <details class="choice wrong"><summary>C. By chance, the random weights resemble the
+# trained ones.</summary>
+#
+# **No.** Over 5 sets of random weights it stays between 0.33 and 0.37.
+# </details>
+# <details class="choice wrong"><summary>D. They are the better method: they are more
+# robust.</summary>
+#
+# **No.** Robust against losing the network is what an explanation of the network
+# mustn't be.
+# </details>
+#
+# **3.** The values of an integrated-gradients map add up to the network's answer. Does
+# that make the map right?
+#
+# <details class="choice wrong"><summary>A. Yes: it is proven that the whole answer is
+# explained.</summary>
+#
+# **No.** It's proven that the values have the right sum. So would they if you dealt
+# them out to other samples.
+# </details>
+# <details class="choice right"><summary>B. No: many maps have that sum.</summary>
+#
+# **Right.** It only means that nothing was left out or counted twice. Whether the right
+# samples got it is what the other checks are for.
+# </details>
+# <details class="choice wrong"><summary>C. Only if the beat that the path starts from
+# is zero.</summary>
+#
+# **No.** They add up for every start, to the answer minus the answer there. Another
+# start gives another map with a right sum of its own.
+# </details>
+#
+# **4.** For lesson 06's network the timing adds 10.5 to S minus N, the shape 0.5. Why
+# would a map over the samples of the beat have missed the timing?
+#
+# <details class="choice wrong"><summary>A. Because gradients of small numbers are
+# small.</summary>
+#
+# **No.** The timing isn't looked at and found small. It isn't looked at.
+# </details>
+# <details class="choice wrong"><summary>B. It wouldn&rsquo;t: timing shows as the place
+# of the P wave.</summary>
+#
+# **No.** The network is given the intervals as numbers beside the beat. No sample holds
+# them.
+# </details>
+# <details class="choice wrong"><summary>C. Because the network hardly uses the
+# timing.</summary>
+#
+# **No.** It's 77% of what is added. A network of random weights gives it no such part.
+# </details>
+# <details class="choice right"><summary>D. Because the timing isn&rsquo;t a
+# sample.</summary>
+#
+# **Right.** An explanation can only point at inputs that it was allowed to change. So
+# ask first what it could not point at.
+# </details>
+#
+# **5.** A doctor sees a bright P wave in a map for "S rather than N". What may she
+# conclude?
+#
+# <details class="choice wrong"><summary>A. That the P wave is abnormal.</summary>
+#
+# **No.** The map is about the network, not about the patient. Networks have reasons
+# that a doctor wouldn't accept.
+# </details>
+# <details class="choice wrong"><summary>B. That the network looks at the P wave as she
+# does.</summary>
+#
+# **No.** At the same place, perhaps for another reason: that something is there, or its
+# height, or the noise.
+# </details>
+# <details class="choice right"><summary>C. That this network&rsquo;s answer depends on
+# these samples.</summary>
+#
+# **Right.** If they change, so does the answer; and even that only as far as the method
+# has passed its checks. None passed all six.
+# </details>
+# <details class="choice wrong"><summary>D. That the label S is likely to be
+# right.</summary>
+#
+# **No.** Wrong answers have bright maps, too.
+# </details>
+# <!-- quiz:end -->
 
 # %% [markdown]
 # ## Exercises
@@ -2111,7 +2194,7 @@ ask(
 #
 # ## The record of this run
 #
-# *Starts from: all sections above, but for: Quiz.*
+# *Starts from: all sections above.*
 
 # %%
 run.save_model(unet, trained_on="LUDB", classes="none P QRS T")

@@ -33,7 +33,7 @@
 #
 # > **About this lesson.**
 # > <!-- times:start -->
-# > *Reading:* about 15 minutes, 65 with every line of code.
+# > *Reading:* about 20 minutes, 65 with every line of code.
 # > *Running*, as measured on cpu, 2 threads: smoke 18 s · default 3.9 min · full 12.0 min.
 # > <!-- times:end -->
 # >
@@ -1035,48 +1035,134 @@ doubtful.labels[["superclass", "answer"]].set_index("superclass").T
 # %% [markdown]
 # ## Quiz
 #
-# *Starts from: all sections above, but for: How few leads are enough?; Does pretraining
-# without labels help?; The most confident errors; From a score to an answer.*
+# <!-- quiz:start -->
+# Five questions, whose numbers are those of the recorded run (default size), not of
+# yours. Choose an answer, then open it: each says whether it is right, and why. The
+# wrong ones are worth opening, too.
 #
-# Five questions about the run above. Answer first, then open.
-
-
-# %% tags=["hide-input"]
-def ask(question, answer):
-    """Show a question and its folded answer."""
-    fold = f"<details><summary>Answer</summary>\n\n{answer}\n\n</details>"
-    show_text(f"**{question}**\n\n{fold}")
-
-
-by_age = compared.loc["age and sex", "macro AUROC"].value
-ask(
-    f"1. A paper reports that its network is right about HYP in {never['HYP']:.0%} of "
-    "the recordings. What should you ask?",
-    "How many have HYP. Always saying no is right as often here.",
-)
-ask(
-    f"2. Age and sex alone reach a macro AUROC of {by_age:.2f}. Does that make them a "
-    "good test for heart disease?",
-    "No. It says that labels go with age in these patients. A network may use the same "
-    "shortcut, since an ECG shows age.",
-)
-ask(
-    "3. The loss of lesson 02 was one cross-entropy over the classes. Why are there "
-    "five binary ones here?",
-    "Because labels don't compete: a recording may have several of them, or none.",
-)
-ask(
-    "4. All six limb leads are computed from two. Why may a network of six still score "
-    "otherwise than a network of two?",
-    "Not because of information. First weights, augmentation and what is easy for a "
-    "convolution to find differ. And each score has an interval.",
-)
-ask(
-    f"5. With {sizes[-1]:,} training patients the score is {last:.2f}, the published "
-    "one is 0.93. Is the published network better?",
-    "That can't be told from here. Recordings, test set, labels and network may all be "
-    "other ones. Only one thing at a time may change.",
-)
+# **1.** A paper reports that its network is right about HYP in 92% of the recordings.
+# What does that show?
+#
+# <details class="choice wrong"><summary>A. That it finds nine in ten of the patients
+# who have HYP.</summary>
+#
+# **No.** That would be the sensitivity. Right about HYP is also each recording without
+# it that is called so.
+# </details>
+# <details class="choice right"><summary>B. Nothing, until you know how many have
+# HYP.</summary>
+#
+# **Right.** Here 38 of 488 recordings have it, so always saying no is right as often.
+# </details>
+# <details class="choice wrong"><summary>C. That HYP is easier than a label with a lower
+# accuracy.</summary>
+#
+# **No.** Rarer, rather. The rarer a label, the higher the accuracy of always saying no.
+# </details>
+# <details class="choice wrong"><summary>D. That its AUROC for HYP is about as
+# high.</summary>
+#
+# **No.** One follows from a threshold and from how common the label is, the other from
+# neither.
+# </details>
+#
+# **2.** Age and sex alone, without any ECG, reach a macro AUROC of 0.74. What does that
+# mean for a network that reads the ECG?
+#
+# <details class="choice wrong"><summary>A. Nothing: it isn&rsquo;t told the
+# age.</summary>
+#
+# **No.** An ECG shows age. A network may find it there, and use it as the regression
+# does.
+# </details>
+# <details class="choice wrong"><summary>B. That age and sex make a fair test for heart
+# disease.</summary>
+#
+# **No.** They say who is more likely to have a label among *these* patients. Nobody's
+# heart has been looked at.
+# </details>
+# <details class="choice wrong"><summary>C. That its labels are leaked, and it
+# can&rsquo;t be trusted.</summary>
+#
+# **No.** That disease goes with age is no leak. It's something to measure, and to say.
+# </details>
+# <details class="choice right"><summary>D. That it may score so much by a
+# shortcut.</summary>
+#
+# **Right.** A score only counts from there on: the networks have 0.875. Report what age
+# alone reaches beside it.
+# </details>
+#
+# **3.** Lesson 02 had one cross-entropy over its classes. Why does this lesson have
+# five binary ones?
+#
+# <details class="choice right"><summary>A. Because a recording may have several labels,
+# or none.</summary>
+#
+# **Right.** A softmax would make them compete: what MI gains, STTC would lose. Five
+# sigmoids answer five questions.
+# </details>
+# <details class="choice wrong"><summary>B. Because the labels are rare, and a binary
+# loss balances them.</summary>
+#
+# **No.** A binary loss is as much at the mercy of a rare label. 38 recordings stay 38.
+# </details>
+# <details class="choice wrong"><summary>C. So that the five probabilities sum to
+# one.</summary>
+#
+# **No.** That's what the softmax does. These five needn't sum to anything.
+# </details>
+#
+# **4.** The networks have a macro AUROC of 0.855 with the six limb leads, and of 0.861
+# with I and II. Both have an interval of some three hundredths to each side. What do
+# you make of it?
+#
+# <details class="choice wrong"><summary>A. Four leads more, and it got worse: there
+# must be a mistake.</summary>
+#
+# **No.** The four are computed from the two, so they bring nothing new. Scores of two
+# trainings differ without any mistake.
+# </details>
+# <details class="choice wrong"><summary>B. Two leads are better, since fewer inputs
+# overfit less.</summary>
+#
+# **No.** A reason for something that wasn't shown. The difference is far smaller than
+# the intervals.
+# </details>
+# <details class="choice right"><summary>C. That the same information was learned twice,
+# a little differently.</summary>
+#
+# **Right.** All six are computed from two. First weights, augmentation and what is easy
+# for a convolution to find differ, and each score has its interval.
+# </details>
+#
+# **5.** With 365 training patients the score is 0.87. A network that was trained on
+# many thousands is published with 0.93. Is it the better network?
+#
+# <details class="choice wrong"><summary>A. Yes: 0.93 is more than 0.87, and beyond its
+# interval.</summary>
+#
+# **No.** An interval compares only what was tested alike. Recordings, test set and
+# labels may all be other ones.
+# </details>
+# <details class="choice right"><summary>B. That can&rsquo;t be told from these two
+# numbers.</summary>
+#
+# **Right.** Patients, recordings, test set, labels and network all differ. To compare
+# networks, only the network may change.
+# </details>
+# <details class="choice wrong"><summary>C. No: our curve is still rising, and would
+# reach 0.93 with as many patients.</summary>
+#
+# **No.** A curve tells about the range it was measured in. Drawn on to many thousands,
+# it is a guess.
+# </details>
+# <details class="choice wrong"><summary>D. No: with so few patients, ours is the
+# greater achievement.</summary>
+#
+# **No.** Perhaps, but nobody has measured what theirs would do with as few.
+# </details>
+# <!-- quiz:end -->
 
 # %% [markdown]
 # ## Exercises
@@ -1186,8 +1272,8 @@ ask(
 #
 # ## The record of this run
 #
-# *Starts from: all sections above, but for: The most confident errors; From a score to
-# an answer.*
+# *Starts from: all sections above, but for: Why accuracy is no measure here; The most
+# confident errors; From a score to an answer.*
 
 # %%
 n_learned = f"{n_training} of {len(records)} recordings"
@@ -1203,6 +1289,7 @@ run.save_predictions(ecg_id=ecg_id, patient=patient, y_true=y, **by_name)
 # %% tags=["hide-input", "nbval-ignore-output"]
 top = compared.loc["networks", "macro AUROC"]
 by_measuring = compared.loc["trees", "macro AUROC"].value
+by_age = compared.loc["age and sex", "macro AUROC"].value
 found = dict(
     headline=f"Macro AUROC of five labels, {len(y)} recordings, each by models that "
     f"never met its patient: networks {top.value:.3f} "
