@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test test-fast rerun fuzz lab app book notebooks full weights readme screenshot bench lint constraints clean
+.PHONY: run test test-fast rerun fuzz lab app book slides notebooks full weights readme screenshot bench lint constraints clean
 
 run: $(VENV)/.notebooks  ## execute lesson 01, or that of LESSON=02
 	$(BIN)/ecgnb run $(or $(LESSON),01)
@@ -38,6 +38,9 @@ app: $(VENV)/.app  ## read an ECG in the browser, on this computer alone
 
 book: $(VENV)/.book  ## build the course as a site: build/book/index.html; npm brings what one page of it needs
 	$(BIN)/sphinx-build -q -W -b html notebooks build/book
+
+slides: $(VENV)/.book  ## each lesson as slides with notes, for a lecture: build/slides/index.html; npm brings reveal.js
+	$(BIN)/python -m ecgnb.course.lecture build/slides
 
 notebooks: $(VENV)/.test  ## re-execute the notebooks whose code changed, and refresh the numbers in text and README
 	$(BIN)/python -m ecgnb.course.authoring notebooks
