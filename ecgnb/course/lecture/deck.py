@@ -65,10 +65,13 @@ def _leads(slide: Slide, following: Slide | None) -> bool:
 def _worth(slides: list[Slide], n: int) -> float:
     """Return how much a slide tells, in this place."""
     slide = slides[n]
+    before, after = (slides[k] if 0 <= k < len(slides) else None for k in (n - 1, n + 1))
     if slide.kind == "opening":
-        return 2 if _leads(slide, slides[n + 1] if n + 1 < len(slides) else None) else 3
+        return 2 if _leads(slide, after) else 3
+    if slide.kind == "guess":  # without what answers it, there is only the speaker's word
+        return 5 if after is not None and after.is_visual and after.chapter == slide.chapter else 3.5
     if slide.kind == "table":
-        is_answer = n > 0 and slides[n - 1].kind == "guess" and slides[n - 1].chapter == slide.chapter
+        is_answer = before is not None and before.kind == "guess" and before.chapter == slide.chapter
         is_alone = sum(other.is_visual and other.chapter == slide.chapter for other in slides) == 1
-        return 5 if slide.has_sentence else 3.5 if is_answer or is_alone else 0
-    return {"said": 1, "guess": 4, "formula": 5, "figure": 6}[slide.kind]
+        return (4 if slide.has_sentence else 3.5 if is_answer or is_alone else 0) + is_answer
+    return {"said": 1, "formula": 5, "figure": 6}[slide.kind]

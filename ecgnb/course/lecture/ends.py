@@ -16,9 +16,9 @@ def opening_slides(outline: Outline) -> list[Slide]:
     figure = next((item for item in title.items if isinstance(item, Figure)), None)
     text = "\n\n".join(title.prose)
     about = [item[1:].strip() for item in text.splitlines() if item.startswith(">") and item[1:].strip()]
-    will = _after(text, "You will")
-    learn = _after(text, "You will learn")
-    need = _after(text, "You need")
+    will = after(text, "You will")
+    learn = after(text, "You will learn")
+    need = after(text, "You need")
     found = [
         Slide("title", title.title, figure=figure, notes=[" ".join(about)] if about else []),
         Slide("text", "You will", body=shortened(will, MOST_WORDS), notes=[f"You need {need}"] if need else []),
@@ -27,7 +27,7 @@ def opening_slides(outline: Outline) -> list[Slide]:
     return [slide for slide in found if slide.body or slide.figure or slide.kind == "title"]
 
 
-def _after(text: str, opening: str) -> str:
+def after(text: str, opening: str) -> str:
     """Return what follows a bold opening such as **You need**, up to the next one."""
     found = re.search(rf"\*\*{re.escape(opening)}\*\*(.+?)(?=\n\s*\n|\*\*You |\Z)", text, re.DOTALL)
     return found[1].strip() if found else ""
@@ -40,19 +40,24 @@ def ending_slides(outline: Outline) -> list[Slide]:
     )
     listed = "\n".join(f"{title.rstrip('.')}{f' ({time})' if time else ''}" for title, time in tasks)
     learned = outline.section("What you learned").prose
-    goals = "\n\n".join(text for text in learned if text.startswith("- "))
-    practice, following = (_after(_in_one(learned), name) for name in ("In practice.", "Next."))
-    references = _in_one(outline.section("References").prose)
+    practice, following = (after(in_one(learned), name) for name in ("In practice.", "Next."))
+    references = in_one(outline.section("References").prose)
     where = f"Blank cells and checks: `notebooks/exercises/{outline.lesson.notebook.name}`."
     found = [
         Slide("list", "Exercises", body=listed, notes=[where]),
         *quiz_slides(outline.section("Quiz")),
-        Slide("list", "What you learned", body=goals, notes=["Goal by goal: what was the number?"]),
+        Slide("list", "What you learned", body=goals(learned), notes=["Goal by goal: what was the number?"]),
         Slide("text", "In practice", body=shortened(practice, MOST_WORDS), notes=[practice]),
         Slide("text", "Next", body=shortened(following, MOST_WORDS), notes=[references]),
     ]
     return [slide for slide in found if slide.body]
 
 
-def _in_one(texts: list[str]) -> str:
+def goals(paragraphs: list[str]) -> str:
+    """Return the list among some paragraphs."""
+    return in_one([text for text in paragraphs if text.startswith("- ")])
+
+
+def in_one(texts: list[str]) -> str:
+    """Return paragraphs as one text."""
     return "\n\n".join(texts)

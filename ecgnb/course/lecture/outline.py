@@ -58,6 +58,13 @@ class Figure:
     alt: str
     tag: str = ""
 
+    @property
+    def is_strip(self) -> bool:
+        """Whether it is more than three times as wide as high; a PNG says so in its first bytes."""
+        first = base64.b64decode(self.source.partition(",")[2][:32])
+        width, height = (int.from_bytes(first[n : n + 4], "big") for n in (16, 20))
+        return width > 3 * height
+
 
 @dataclass(frozen=True)
 class Table:

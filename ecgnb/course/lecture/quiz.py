@@ -13,21 +13,35 @@ NUMBERED = re.compile(r"^(?:\*\*)?(\d+)\.(?:\*\*)?\s*")
 def quiz_slides(section: Section) -> list[Slide]:
     """Return a slide for each numbered question.
 
-    One fold below a question is its answer; several are what may be chosen, each with what is said of it.
+    One fold below a question is its answer; several are what may be chosen, each with what is said of it. A fold that
+    is itself numbered asks in its summary.
     """
     found: list[Slide] = []
+    folds: list[list[Fold]] = []
     for item in section.items:
-        if isinstance(item, Prose | Said) and (number := NUMBERED.match(item.text)):
-            bold = item.text.startswith("**") and not item.text.startswith(f"**{number[1]}.**")
-            text = item.text[number.end() :]
-            question = text.replace("**", "", 1) if bold else text
-            found.append(Slide("quiz", f"Question {number[1]}", body=question.strip()))
+        text = item.summary if isinstance(item, Fold) else item.text if isinstance(item, Prose | Said) else ""
+        if number := NUMBERED.match(text):
+            found.append(Slide("quiz", f"Question {number[1]}", body=_question(text, number)))
+            folds.append([])
+            if isinstance(item, Fold):
+                found[-1].notes.append(f"**Answer.** {item.text}")
         elif isinstance(item, Fold) and found:
-            found[-1].notes.append(f"**{item.summary}** {item.text}")
-        elif isinstance(item, Prose | Said) and found:
-            found[-1].body += f"\n\n{item.text}"
-    for slide in found:
-        if len(slide.notes) > 1:
-            chosen = [note.split("**")[1] for note in slide.notes]
-            slide.body += "\n\n" + "\n".join(f"- {one}" for one in chosen)
+            folds[-1].append(item)
+        elif text and found:
+            found[-1].body += f"\n\n{text}"
+    for slide, below in zip(found, folds, strict=True):
+        slide.notes += [f"**{fold.summary}** {fold.text}" for fold in sorted(below, key=_is_wrong)]
+        if len(below) > 1:
+            slide.body += "\n\n" + "\n".join(f"- {fold.summary}" for fold in below)
     return found
+
+
+def _question(text: str, number: re.Match[str]) -> str:
+    """Return a question without its number; where all of it is bold, without that."""
+    rest = text[number.end() :].strip()
+    return rest.replace("**", "", 1) if rest.count("**") % 2 else rest
+
+
+def _is_wrong(fold: Fold) -> bool:
+    """Say whether a choice is a wrong one: the right one is what a speaker looks for first."""
+    return not fold.text.lstrip("*").startswith("Right")

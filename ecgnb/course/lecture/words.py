@@ -14,6 +14,8 @@ END = re.compile(r"(?<=[.?!])[*_”\")]*(?=\s+[*_“\"($`]*[A-Z0-9$`])")
 
 def sentences(text: str) -> list[str]:
     """Return the sentences of a paragraph of Markdown, in one line each."""
+    if len(parts := re.split(r"\n(?=- )", text.strip())) > 1:  # items of a list
+        return [sentence for part in parts for sentence in sentences(part)]
     line = " ".join(text.split())
     found, start = [], 0
     for end in END.finditer(line):
