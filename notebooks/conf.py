@@ -19,6 +19,7 @@ extensions = [
     "sphinx-mathjax-offline",
     "ecgnb_book",
     "ecgnb_browser",
+    "ecgnb_summaries",
 ]
 exclude_patterns = [
     "_build",
