@@ -124,6 +124,18 @@ def test_what_is_seen_is_asked_and_told_in_the_notes(lesson, seen):
     assert any("A rise." in note for note in found.notes)
 
 
+def test_notes_begin_with_what_to_ask_and_leave_out_what_leads_to_code(lesson):
+    cells = [prose("## The data\n\nFirst."), prose("Is it early? It may be.\n\nOne row. By hand:"), code(figure("A."))]
+    found = next(one for one in slides(lesson(TITLE, *cells, prose("It is."), END)) if one.figure)
+    assert found.notes == [
+        "**Ask.** Is it early?",
+        "Is it early? It may be.",
+        "One row.",
+        "It is.",
+        "**The figure.** A.",
+    ]
+
+
 def test_tags_say_what_structure_cannot(lesson):
     cells = [prose("## The data"), *(code(figure(f"Figure {n}."), tags=["slide"]) for n in range(40))]
     found = slides(

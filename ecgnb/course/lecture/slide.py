@@ -63,10 +63,21 @@ class Slide:
             self.say(" ".join(one for one in sentences(opening.body) if one != self.heading))
 
     def finish(self) -> None:
-        """Give a figure or table that has no caption yet one that leads to it, or says what is there."""
+        """Caption what has no caption yet; begin the notes with what to ask, and leave out what leads to code."""
+        told = [_told(note, after) for note, after in zip(self.notes, [*self.notes[1:], ""], strict=False)]
+        self.notes = [note for note in told if note]
+        asked = [one for note in self.notes if not note.startswith("**Answer") for one in questions(note)]
         if not self.is_visual:
             return
         if not self.caption:
             self.say(self.spare or (" ".join(sentences(self.figure.alt)[:1]) if self.figure is not None else ""))
+        self.notes.insert(0, f"**Ask.** {' '.join(asked[:2]) or 'What do you see?'}")
         if self.figure is not None and self.figure.alt:
             self.notes.append(f"**The figure.** {self.figure.alt}")
+
+
+def _told(note: str, after: str) -> str:
+    """Return a note without a last sentence that ends in a colon, where no list follows."""
+    if not note.rstrip().endswith(":") or after.startswith("- ") or "\n- " in note:
+        return note
+    return " ".join(sentences(note)[:-1])
