@@ -59,11 +59,11 @@ class Figure:
     tag: str = ""
 
     @property
-    def is_strip(self) -> bool:
-        """Whether it is more than three times as wide as high; a PNG says so in its first bytes."""
+    def ratio(self) -> float:
+        """Its width over its height; a PNG says both in its first bytes."""
         first = base64.b64decode(self.source.partition(",")[2][:32])
         width, height = (int.from_bytes(first[n : n + 4], "big") for n in (16, 20))
-        return width > 3 * height
+        return width / height
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from ecgnb.course.lecture.outline import Figure, Table
 from ecgnb.course.lecture.words import n_words, questions, sentences, shortened
 
-MOST_WORDS, HEADLINE, CAPTION = 40, 16, 32  # at most
+MOST_WORDS, HEADLINE, CAPTION = 40, 16, 32  # words at most
+
+TALL = 1.8  # width over height, below which a figure leaves room beside it
 
 
 @dataclass
@@ -49,6 +51,11 @@ class Slide:
     def is_visual(self) -> bool:
         """Whether a figure or a table is on it."""
         return self.figure is not None or self.table is not None
+
+    @property
+    def is_tall(self) -> bool:
+        """Whether its caption stands beside the figure, which then has more of the height."""
+        return self.kind == "figure" and self.figure is not None and self.figure.ratio < TALL
 
     def say(self, text: str) -> None:
         """Caption a figure or table with the beginning of a text, shorter below a long headline."""

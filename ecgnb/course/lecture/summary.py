@@ -29,6 +29,8 @@ SHORTEST, LONGEST = 6, 30  # words of one
 
 MOST_LINES, MOST_TERMS = 6, 5
 
+STRIP = 3  # width over height
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -63,7 +65,7 @@ class Summary:
     @property
     def is_beside(self) -> bool:
         """Whether its two figures stand side by side: a strip takes the page's whole width."""
-        return bool(self.hero and self.figure and not self.hero.is_strip)
+        return bool(self.hero and self.figure and self.hero.ratio < STRIP)
 
     @property
     def has_formulas(self) -> bool:
