@@ -20,7 +20,9 @@ def lead_to_summary(app: Sphinx, document: nodes.document) -> None:
     title = next(iter(document.findall(nodes.title)), None)
     if number and title is not None:
         link = f'<p class="summary"><a href="summaries/{number}.html">This lesson on one page, to print</a></p>'
-        title.parent.insert(title.parent.index(title) + 1, nodes.raw("", link, format="html"))
+        title.parent.insert(
+            title.parent.index(title) + 1, nodes.raw("", link, format="html")
+        )
 
 
 def bring_summaries(app: Sphinx, fault: Exception | None) -> None:
@@ -28,7 +30,12 @@ def bring_summaries(app: Sphinx, fault: Exception | None) -> None:
     if fault is None and app.builder.format == "html":
         glossary = read_glossary(Path(app.srcdir) / "pages" / "glossary.md")
         found = [summarise(read_outline(lesson), glossary) for lesson in lessons()]
-        write_summaries(found, Path(app.outdir) / "summaries", "../_static/mathjax/tex-svg.js", "../")
+        write_summaries(
+            found,
+            Path(app.outdir) / "summaries",
+            "../_static/mathjax/tex-svg.js",
+            "../",
+        )
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

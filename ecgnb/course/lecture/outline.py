@@ -191,7 +191,10 @@ def _of_block(block: str, tag: str, folder: Path) -> Item:
     if formula := re.fullmatch(r"\$\$(.+)\$\$", block, re.DOTALL):
         return Formula(" ".join(formula[1].split()), tag)
     if picture := re.fullmatch(r"!\[([^\]]*)\]\(([^)]+)\)", block, re.DOTALL):
-        content = base64.b64encode((folder / picture[2]).read_bytes()).decode()
+        path = folder / picture[2]
+        if path.suffix != ".png" or not path.is_file():
+            raise DataError(f"the text shows {picture[2]}, but there is no such PNG in {folder}")
+        content = base64.b64encode(path.read_bytes()).decode()
         return Figure(f"data:image/png;base64,{content}", " ".join(picture[1].split()), tag)
     return Prose(block, tag)
 
