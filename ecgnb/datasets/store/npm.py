@@ -70,7 +70,9 @@ def _downloaded(npm: str, package: Package, folder: Path) -> Path:
     """Download the package and compare it with what is known of it."""
     command = [npm, "pack", "--silent", f"{package.name}@{package.version}"]
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS)
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", timeout=SECONDS
+        )
     except (OSError, subprocess.TimeoutExpired) as fault:
         raise DataError(f"npm could not download {package}: {type(fault).__name__}") from None
     found = list(folder.glob("*.tgz"))
