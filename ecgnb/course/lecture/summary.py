@@ -29,7 +29,7 @@ SHORTEST, LONGEST = 6, 30  # words of one
 
 MOST_LINES, MOST_TERMS = 6, 5
 
-STRIP = 3  # width over height
+STRIP, WIDE = 3, 2  # width over height
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,10 @@ class Summary:
 
     @property
     def is_beside(self) -> bool:
-        """Whether its two figures stand side by side: a strip takes the page's whole width."""
-        return bool(self.hero and self.figure and self.hero.ratio < STRIP)
+        """Whether its two figures stand side by side; what is wide takes the page's whole width."""
+        if self.hero is None or self.figure is None:
+            return False
+        return self.hero.ratio < STRIP and min(self.hero.ratio, self.figure.ratio) < WIDE
 
     @property
     def has_formulas(self) -> bool:
