@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
 import shlex
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -78,7 +80,8 @@ def list_lessons(
         return
     folder = copy_lessons(copy)
     print(f"the lessons are in {folder}")
-    print(f"next: jupyter lab {shlex.quote(str(folder))}")
+    quoted = subprocess.list2cmdline([str(folder)]) if os.name == "nt" else shlex.quote(str(folder))
+    print(f"next: jupyter lab {quoted}")
 
 
 @app.command("params")
@@ -593,9 +596,17 @@ def web_app(
     sys.exit(serve(port))
 
 
+def _print_anywhere() -> None:
+    """Let what a console has no letter for become a question mark: Windows' own encodings lack many signs."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main() -> None:
     """Run the command line; an error of the user's is one line, unless ``--debug`` asks for the traceback."""
     debug = "--debug" in sys.argv[1:]
+    _print_anywhere()
     try:
         app()
     except EcgnbError as fault:

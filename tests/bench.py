@@ -250,7 +250,7 @@ def command(*arguments):
     process = subprocess.Popen([sys.executable, "-m", "ecgnb.cli", *map(str, arguments)], stdout=subprocess.DEVNULL)
     status = Path(f"/proc/{process.pid}/status")
     while process.poll() is None:  # its own high-water mark; that of wait4 begins with ours
-        if found := re.search(r"VmHWM:\s+(\d+)", status.read_text()):
+        if found := re.search(r"VmHWM:\s+(\d+)", status.read_text(encoding="utf-8")):
             most = int(found[1]) / 1e6
         time.sleep(0.02)
     assert process.returncode == 0, arguments

@@ -155,7 +155,7 @@ def open_source(name: str, *, once: bool = False, anywhere: bool = False, tell: 
     try:
         if path.is_dir():
             raise DataError(f"{plain_text(name)} is a folder; expected a file of samples, one a line")
-        return _from_file(os.open(path, os.O_RDONLY), once, tell)
+        return _from_file(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), once, tell)
     except (OSError, ValueError) as fault:
         reason = plain_text(getattr(fault, "strerror", None) or fault)
         raise DataError(f"{plain_text(name)} cannot be read: {reason}; expected a file, - or tcp://HOST:PORT") from None

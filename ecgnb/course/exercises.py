@@ -125,7 +125,9 @@ def _minutes(lesson: Lesson) -> str:
     recorded = results_path(lesson, "default")
     if not recorded.is_file():
         return ""
-    return f": {json.loads(recorded.read_text())['seconds']['total'] / 60:.0f} minutes in the default size"
+    return (
+        f": {json.loads(recorded.read_text(encoding='utf-8'))['seconds']['total'] / 60:.0f} minutes in the default size"
+    )
 
 
 def prepare(number: str, namespace: dict[str, Any], *, profile: str = "default") -> None:

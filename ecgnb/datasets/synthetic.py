@@ -80,7 +80,7 @@ def write_ecg5000(folder: Path, seed: int = 0) -> None:
         order = np.arange(len(target)) if part == "TRAIN" else rng.permutation(len(target))
         rows = pd.DataFrame(signal[order]).assign(target=target[order])
         body = rows.to_csv(header=False, index=False, float_format="%.5g", lineterminator="\n")
-        (folder / f"ECG5000_{part}.arff").write_text("\n".join(header) + body)
+        (folder / f"ECG5000_{part}.arff").write_text("\n".join(header) + body, encoding="utf-8", newline="\n")
 
 
 # Beats of a recording, in seconds around the R peak and mV: (centre, amplitude, width) of each wave.
@@ -220,7 +220,7 @@ def write_ludb_table(folder: Path, names: Sequence[str]) -> Path:
     header += "Cardiac pacing,Ischemia,Non-specific repolarization abnormalities,Other states"
     rows = [f'{name},"{"FM"[place % 2]}\n","50\n",Sinus rhythm,,,,,,,,' for place, name in enumerate(names)]
     path = folder / "ludb.csv"
-    path.write_text("\n".join([header, *rows, ""]))
+    path.write_text("\n".join([header, *rows, ""]), encoding="utf-8", newline="\n")
     return path
 
 

@@ -129,7 +129,7 @@ def write_ptbxl(folder: Path, n_records: int = 160, *, seed: int = 0) -> None:
             name = _write_record(folder, len(rows) + 1, twelve_leads(waves, rate, rng))
             rows.append({"ecg_id": len(rows) + 1, **about, **_row(kind, form, rate, patient, name)})
     pd.DataFrame(rows).to_csv(folder / "ptbxl_database.csv", index=False)
-    (folder / "scp_statements.csv").write_text(STATEMENTS)
+    (folder / "scp_statements.csv").write_text(STATEMENTS, encoding="utf-8", newline="\n")
 
 
 def patient_waves(kind: tuple[str, ...], form: int, rng: np.random.Generator) -> dict[str, Wave]:
@@ -186,7 +186,9 @@ def _write_record(folder: Path, number: int, signal: NDArray[np.float64]) -> str
     for lead, row in zip(LEADS, samples, strict=True):
         checksum = int(row.sum(dtype=np.int64)) % 65536
         lines.append(f"{file}.dat 16 1000.0(0)/mV 16 0 {row[0]} {checksum} 0 {lead.upper()}")
-    (folder / f"{name}.hea").write_text("\n".join([*lines, "# Synthetic, not a recording", ""]))
+    (folder / f"{name}.hea").write_text(
+        "\n".join([*lines, "# Synthetic, not a recording", ""]), encoding="utf-8", newline="\n"
+    )
     (folder / f"{name}.dat").write_bytes(samples.T.tobytes())
     return name
 

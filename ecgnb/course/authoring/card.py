@@ -26,7 +26,7 @@ def weights_path(name: str) -> Path:
 
 def model_card(name: str, lesson: Lesson) -> str:
     """Return the card of weights that a lesson's default run gives, with that run's numbers."""
-    run = json.loads(results_path(lesson, "default").read_text())
+    run = json.loads(results_path(lesson, "default").read_text(encoding="utf-8"))
     return PRETRAINED[name].card(run)
 
 
@@ -87,7 +87,7 @@ def _certainty(path: Path) -> str:
     """Say what lesson 07 found of the network's errors; nothing before its first run."""
     if not path.is_file():
         return ""
-    found = json.loads(path.read_text())["metrics"]
+    found = json.loads(path.read_text(encoding="utf-8"))["metrics"]
     error, sets = found["calibration"]["DS2, tempered"]["ECE"], found["sets"]
     silent = found["doubts"]["DS2, no S without rhythm"]
     first, whole = sets["all beats alike"], sets["whole patients"]

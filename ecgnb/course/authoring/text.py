@@ -28,7 +28,7 @@ def recorded(lesson: Lesson) -> dict[str, dict[str, Any]]:
     shows a number of it says `EARLIER`, as `is_earlier` tells.
     """
     paths = {profile: results_path(lesson, profile) for profile in PROFILES}
-    found = {profile: json.loads(path.read_text()) for profile, path in paths.items() if path.is_file()}
+    found = {profile: json.loads(path.read_text(encoding="utf-8")) for profile, path in paths.items() if path.is_file()}
     return {profile: run for profile, run in found.items() if profile != "default" or not is_earlier(lesson, run)}
 
 

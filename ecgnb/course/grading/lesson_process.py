@@ -80,7 +80,7 @@ def why_no_walls(limits: walls.Limits, seen: walls.View, root: Path) -> str:
             os.write(writing, str(fault).encode()[:500])
         os._exit(0)
     os.close(writing)
-    with os.fdopen(reading) as told:
+    with os.fdopen(reading, encoding="utf-8") as told:
         reason = told.read()
     os.waitpid(child, 0)
     return "" if reason == "fine" else reason or "it was tried, and failed without a word"

@@ -57,15 +57,15 @@ def unshare(what: int) -> None:
 
 def has_user(number: int) -> bool:
     """Say whether there can be a user of that number here; in some containers there are but a few."""
-    lines = (line.split() for line in Path("/proc/self/uid_map").read_text().splitlines())
+    lines = (line.split() for line in Path("/proc/self/uid_map").read_text(encoding="utf-8").splitlines())
     return any(int(first) <= number < int(first) + int(n) for first, _, n in lines)
 
 
 def map_own_ids(uid: int, gid: int) -> None:
     """In a new user namespace, be called what one was called before."""
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="utf-8")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="utf-8")
 
 
 def mount(source: str, target: Path | str, kind: str = "", flags: int = 0, data: str = "") -> None:
@@ -116,6 +116,6 @@ def give_up_rights() -> None:
     """Drop all capabilities for good, and leave no way to gain rights: neither set-uid nor a further namespace."""
     for limit in ("user/max_user_namespaces", "kernel/shmmni", "fs/mqueue/queues_max"):
         with suppress(OSError):  # counted for each namespace, so this is ours
-            Path("/proc/sys", limit).write_text("0")
+            Path("/proc/sys", limit).write_text("0", encoding="utf-8")
     _call("prctl", ctypes.c_int(NO_NEW_PRIVILEGES), ctypes.c_ulong(1), 0, 0, 0)
     _call("capset", ctypes.byref(_CapabilityHeader(0x20080522, 0)), (ctypes.c_uint32 * 6)())

@@ -153,7 +153,7 @@ def lives(process: psutil.Process) -> bool:
 def private_memory(pid: int) -> int:
     """Return the bytes that a process shares with no other; 0 where it has gone."""
     with suppress(OSError):
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
         return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Dirty:", "Swap:")))
     with suppress(psutil.Error):
         return 0 if sys.platform == "linux" else int(psutil.Process(pid).memory_info().rss)

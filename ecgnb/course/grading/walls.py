@@ -176,5 +176,5 @@ def restrict(limits: Limits, *, walled: bool) -> None:
 def _own_memory() -> int:
     """Return the bytes of address space that this process has; 0 where nobody knows."""
     with suppress(OSError):
-        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * os.sysconf("SC_PAGE_SIZE")
     return 0

@@ -58,7 +58,12 @@ class Dataset:
     @cached_property
     def known(self) -> Mapping[str, KnownFile]:
         """What is known of every file, by path: the hash of the publisher's list, and the size it has."""
-        lines = files("ecgnb.datasets.store").joinpath(f"registry/{self.name}.sha256").read_text().splitlines()
+        lines = (
+            files("ecgnb.datasets.store")
+            .joinpath(f"registry/{self.name}.sha256")
+            .read_text(encoding="utf-8")
+            .splitlines()
+        )
         return {name: KnownFile(digest, int(size)) for digest, name, size in (line.split() for line in lines)}
 
     @property
