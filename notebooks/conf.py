@@ -20,6 +20,7 @@ extensions = [
     "ecgnb_book",
     "ecgnb_browser",
     "ecgnb_summaries",
+    "ecgnb_cloud",
 ]
 exclude_patterns = [
     "_build",
