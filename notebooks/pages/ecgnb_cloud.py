@@ -24,7 +24,7 @@ from ecgnb.course.authoring.cloud import (
 from ecgnb.errors import UsageError
 
 NOTEBOOK = re.compile(r"^(?:exercises/)?\d\d_\w+$")
-BUTTON = ["sd-sphinx-override", "sd-btn", "sd-btn-outline-primary", "sd-me-2"]
+BUTTON = ["sd-sphinx-override", "sd-btn", "sd-btn-outline-primary", "sd-mb-1"]
 
 
 def find_repository(app: Sphinx) -> None:
@@ -53,6 +53,7 @@ def add_links(app: Sphinx, document: nodes.document, page: str) -> None:
     line = nodes.paragraph(classes=["ecgnb-cloud"])
     for service, address in links(there, page).items():
         words = f"Run on {service}"
+        line += nodes.Text(" ")
         line += nodes.reference(
             "", words, refuri=address, internal=False, classes=BUTTON
         )

@@ -89,7 +89,7 @@ def _times(lesson: Lesson, runs: dict[str, Any]) -> str:
     """Say how long each profile took, by the machine that it ran on."""
     on: dict[str, list[str]] = {}
     for profile, run in runs.items():
-        time = f"{profile} {_duration(run['seconds']['total'])}{_note(lesson, run)}"
+        time = f"{profile} {duration(run['seconds']['total'])}{_note(lesson, run)}"
         on.setdefault(run["device"], []).append(time)
     return "; ".join(f"on {device}: {' · '.join(times)}" for device, times in on.items())
 
@@ -111,7 +111,8 @@ def markdown_table(rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a time as a reader takes it in."""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
 
 
@@ -132,7 +133,7 @@ def course_map() -> list[str]:
     lines = ["| | lesson | text, and with code | default run |", "|---|---|---|---|"]
     for lesson in lessons():
         runs = recorded(lesson)
-        seconds = _duration(runs["default"]["seconds"]["total"]) if "default" in runs else "not run"
+        seconds = duration(runs["default"]["seconds"]["total"]) if "default" in runs else "not run"
         few, many = reading_minutes(jupytext.read(lesson.script))
         title = f"[{lesson.title}](notebooks/{lesson.notebook.name})"
         lines.append(f"| {lesson.number} | {title} | {few} min, {many} min | {seconds} |")
