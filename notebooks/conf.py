@@ -21,6 +21,7 @@ extensions = [
     "ecgnb_browser",
     "ecgnb_summaries",
     "ecgnb_cloud",
+    "ecgnb_teaching",
 ]
 exclude_patterns = [
     "_build",
