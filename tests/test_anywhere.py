@@ -1,15 +1,19 @@
 """What the course needs of a system: nothing that Windows lacks, and no console that knows every letter."""
 
 import ast
+import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import wfdb
+import yaml
 from conftest import ROOT
 
 from ecgnb.course.lessons import lessons
@@ -137,3 +141,26 @@ def test_a_lesson_runs_under_a_narrow_encoding(tmp_path):
     done = narrow(["run", "01", "--profile", "smoke", "--output-dir", "out"], NARROW[1], tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "out" / "metrics.json").is_file()
+
+
+def test_the_devcontainer_installs_what_there_is():
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    command = container["postCreateCommand"]
+    asked = re.search(r"-e '\.\[([\w,]+)\]' -c (\S+)$", command)
+    assert set(asked[1].split(",")) <= set(project["optional-dependencies"]) and (ROOT / asked[2]).is_file()
+    version = re.fullmatch(r"mcr\.microsoft\.com/devcontainers/python:(3\.\d+)", container["image"])[1]
+    tested = {name.rpartition(" ")[2] for name in project["classifiers"]}
+    assert version in tested
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    assert set(workflow["jobs"]["test"]["strategy"]["matrix"]["python"]) == tested
+
+
+def test_ways_to_install_name_what_there_is():
+    """Each extra in README and on the page of running is one, and each file that they name is there."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for page in ("README.md", "notebooks/pages/running.md", "notebooks/pages/instructors.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        named = {name for group in re.findall(r"(?:ecgnb|\.)\[([\w,]+)\]", text) for name in group.split(",")}
+        assert named <= set(extras), page
+        assert all((ROOT / name).is_file() for name in re.findall(r"(?:-c|-f) (\w+\.(?:txt|yml))", text))

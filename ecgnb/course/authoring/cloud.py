@@ -93,7 +93,7 @@ def cloud_copy(notebook: Any, page: str, there: Repository) -> Any:
     there : Repository
     """
     copy = nbformat.from_dict(json.loads(json.dumps(notebook)))
-    source = f"ecgnb[cloud] @ git+{there.address}@{there.branch}"
+    source = f"ecgnb[cloud] @ {there.address}/archive/refs/heads/{there.branch}.zip"  # quicker than a clone
     folder = Path("notebooks", page).parent
     for cell in copy.cells:
         if cell.cell_type == "code":

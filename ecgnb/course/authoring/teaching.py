@@ -15,7 +15,7 @@ from ecgnb.errors import UsageError
 
 # Where a lesson stands on the map, column and row, and what it is called there, in two lines.
 PLACES = {
-    "01": (1, 0, "Abnormal beats,", "without labels"),
+    "01": (1, 0, "Abnormal beats,", "an autoencoder"),
     "02": (1, 1, "Beat classes,", "new patients"),
     "03": (0, 2, "Reconstruct", "and classify"),
     "04": (1, 2, "Lightweight", "networks"),
