@@ -1,9 +1,14 @@
 """Links that run a lesson in the cloud, and the copies that they open."""
 
+import importlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
+from conftest import ROOT
+from docutils import nodes
+from docutils.utils import new_document
 
 from ecgnb.course.authoring.cloud import cloud_copy, links, repository, write_copies
 from ecgnb.course.lessons import find
@@ -66,3 +71,36 @@ def test_copies_are_files_that_jupyter_reads(tmp_path: Path):
     assert len(list(tmp_path.rglob("*.ipynb"))) == 2
     nbformat.validate(nbformat.read(tmp_path / "exercises" / lesson.notebook.name, as_version=4))
     assert (tmp_path / lesson.notebook.name).stat().st_size < 200_000, "without outputs it opens at once"
+
+
+@pytest.fixture
+def extension(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "notebooks" / "pages")
+    return importlib.import_module("ecgnb_cloud")
+
+
+def page_with_title():
+    document = new_document("page")
+    document += nodes.section("", nodes.title("", "A lesson"), nodes.paragraph("", "text"))
+    return document
+
+
+@pytest.mark.parametrize(("page", "n_links"), [("01_x", 3), ("exercises/01_x", 3), ("pages/map", 0), ("index", 0)])
+def test_each_notebook_of_a_forks_book_has_the_links_under_its_title(extension, monkeypatch, page, n_links):
+    app, document = SimpleNamespace(), page_with_title()
+    monkeypatch.setenv("ECGNB_REPOSITORY", THERE.address)
+    extension.find_repository(app)
+    extension.add_links(app, document, page)
+    found = [node["refuri"] for node in document.findall(nodes.reference)]
+    assert found == list(links(THERE, page).values())[:n_links]
+    assert not n_links or document[0].index(next(document.findall(nodes.paragraph))) == 1
+
+
+@pytest.mark.parametrize("address", ["", "https://gitlab.com/a/b"])
+def test_a_book_of_no_fork_has_no_links(extension, monkeypatch, capsys, address):
+    app, document = SimpleNamespace(), page_with_title()
+    monkeypatch.setenv("ECGNB_REPOSITORY", address)
+    extension.find_repository(app)
+    extension.add_links(app, document, "01_x")
+    assert not list(document.findall(nodes.reference))
+    assert ("built without links" in capsys.readouterr().err) == bool(address)
