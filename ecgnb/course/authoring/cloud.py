@@ -16,12 +16,13 @@ from ecgnb.errors import UsageError, plain_text
 FOLDER = "cloud"  # of the book, and so of the branch that it is published on
 
 INSTALL = """# The course, where it is missing. PyTorch stays as it is. About a minute; this cell is not of the lesson.
+import importlib.util
 import subprocess
 import sys
-from importlib.util import find_spec
 
-if find_spec("ecgnb") is None:
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", {source!r}], check=True)"""
+if importlib.util.find_spec("ecgnb") is None:
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", {source!r}], check=True)
+    importlib.invalidate_caches()"""
 
 
 @dataclass(frozen=True)
