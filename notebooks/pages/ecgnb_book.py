@@ -16,6 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from ecgnb.course.authoring import text as generated
+from ecgnb.course.authoring.results import results_text
 from ecgnb.course.lessons import find, lessons, results_path
 
 LESSON = re.compile(r"^\d\d_")
@@ -32,7 +33,7 @@ def write_pages(app: Sphinx) -> None:
     pages = {
         "course.md": course_cards(),
         "results.md": "# Results\n\nOf the recorded runs on real data; 95 % intervals in brackets.\n\n"
-        + generated.results_text()
+        + results_text()
         + "\n## The networks of lesson 04 by what they cost\n\n"
         + "Choose a cost below the figure; point at a network for its interval.\n\n"
         + raw(networks(), "../../_static"),

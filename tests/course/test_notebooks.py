@@ -9,7 +9,7 @@ import jupytext
 import nbformat
 import pytest
 
-from ecgnb.course.authoring import record, text
+from ecgnb.course.authoring import record, results, text
 from ecgnb.course.lessons import (
     Lesson,
     Parameter,
@@ -97,7 +97,8 @@ def test_a_run_of_earlier_code_is_labelled_where_it_is_shown(profile, tmp_path, 
     """In lesson, README and book; a fresh run is not. A default run of earlier code is not shown at all."""
     lesson = Lesson("01", LESSONS[0].name, tmp_path / LESSONS[0].script.name)
     shutil.copy(LESSONS[0].script, lesson.script)
-    monkeypatch.setattr(text, "lessons", lambda: [lesson])
+    for room in (text, results):
+        monkeypatch.setattr(room, "lessons", lambda: [lesson])
     now = {"code_sha256": code_sha256(jupytext.read(lesson.script))}
     (tmp_path / "results").mkdir()
 
@@ -107,7 +108,7 @@ def test_a_run_of_earlier_code_is_labelled_where_it_is_shown(profile, tmp_path, 
         results_path(lesson, which).write_text(json.dumps(run))
 
     def shown():
-        return text.lesson_text(lesson), text.results_text(), "\n".join(text.course_map())
+        return text.lesson_text(lesson), results.results_text(), "\n".join(text.course_map())
 
     keep("default")
     keep(profile)

@@ -89,12 +89,13 @@ def _times(lesson: Lesson, runs: dict[str, Any]) -> str:
     """Say how long each profile took, by the machine that it ran on."""
     on: dict[str, list[str]] = {}
     for profile, run in runs.items():
-        time = f"{profile} {duration(run['seconds']['total'])}{_note(lesson, run)}"
+        time = f"{profile} {duration(run['seconds']['total'])}{is_earlier_note(lesson, run)}"
         on.setdefault(run["device"], []).append(time)
     return "; ".join(f"on {device}: {' · '.join(times)}" for device, times in on.items())
 
 
-def _note(lesson: Lesson, run: dict[str, Any]) -> str:
+def is_earlier_note(lesson: Lesson, run: dict[str, Any]) -> str:
+    """Return what stands behind a number of a run of earlier code; nothing where the run is of today's."""
     return f" ({EARLIER})" if is_earlier(lesson, run) else ""
 
 
@@ -140,11 +141,6 @@ def course_map() -> list[str]:
     return lines
 
 
-def results_text() -> str:
-    """Return the book's tables of all lessons' recorded runs."""
-    return "\n".join(line for lesson in lessons() for line in _result_lines(lesson))
-
-
 def parameters_text() -> str:
     """Return the book's tables of all lessons' parameters."""
     lines = []
@@ -154,49 +150,6 @@ def parameters_text() -> str:
         lines += [f"| `{p.name}` | {p.type} | `{p.default!r}` | {p.help} |" for p in parameters(lesson).values()]
         lines.append("")
     return "\n".join(lines)
-
-
-def _result_lines(lesson: Lesson) -> list[str]:
-    """Return the table of one lesson: every plain number of its real runs, and the baselines."""
-    columns = {profile: run for profile, run in recorded(lesson).items() if run["data"]["source"] == "real"}
-    if not columns:
-        return []
-    first = next(iter(columns.values()))
-    names = [f"{profile}{_note(lesson, run)}" for profile, run in columns.items()]
-    lines = [f"## Lesson {lesson.number}: {lesson.title}", "", first["metrics"]["headline"], ""]
-    lines += [f"| | {' | '.join(names)} |", "|---|" + "---|" * len(columns)]
-    for name in [name for name, value in first["metrics"].items() if isinstance(value, float)]:
-        cells = [_number(run["metrics"], name) for run in columns.values()]
-        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
-    measure = first["metrics"].get("baseline_measure", "auroc")
-    for name in first["metrics"].get("baselines", {}):
-        cells = [_baseline(run["metrics"], name) for run in columns.values()]
-        lines.append(f"| baseline {name}: {measure} | {' | '.join(cells)} |")
-    for name, run in zip(names, columns.values(), strict=True):
-        if seeds := run["metrics"].get("seeds"):
-            values = [row["LSTM autoencoder"] for row in seeds]
-            lines += ["", f"Over {len(seeds)} seeds, {name}: AUROC {min(values):.4f} to {max(values):.4f}."]
-    training = "; ".join(f"{run['seconds']['train']:.0f} s ({name})" for name, run in columns.items())
-    return [*lines, "", f"Measured on {first['device']}; training {training}.", ""]
-
-
-def _number(metrics: dict[str, Any], name: str) -> str:
-    """Return a metric and its interval; a run of an earlier version may not have it."""
-    value = metrics.get(name)
-    if not isinstance(value, int | float):
-        return "–"
-    digits = 5 if 0 < abs(value) < 0.01 else 3  # an error in mV² may be that small
-    low, high = metrics.get(f"{name}_interval") or (None, None)
-    interval = f" ({low:.{digits}f} to {high:.{digits}f})" if low is not None else ""
-    return (f"{value:.{max(digits, 4)}f}" if abs(value) < 100 else f"{value:,.0f}") + interval
-
-
-def _baseline(metrics: dict[str, Any], name: str) -> str:
-    value = metrics.get("baselines", {}).get(name)
-    low, high = metrics.get("baseline_intervals", {}).get(name) or (None, None)
-    if value is None or low is None:
-        return "–"
-    return f"{value:.4f} ({low:.3f} to {high:.3f})"
 
 
 def _readme() -> Path:
