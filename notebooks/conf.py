@@ -18,6 +18,9 @@ extensions = [
     "numpydoc",
     "sphinx-mathjax-offline",
     "ecgnb_book",
+    "ecgnb_figures",
+    "ecgnb_fold",
+    "ecgnb_glossary",
     "ecgnb_browser",
     "ecgnb_summaries",
     "ecgnb_cloud",
@@ -55,6 +58,7 @@ REPOSITORY = os.environ.get("ECGNB_REPOSITORY", "")
 html_theme_options = {
     "use_download_button": True,
     "show_toc_level": 2,
+    "navigation_depth": 1,  # no lesson has pages below it; the sidebar is made for each page of the source, too
     "home_page_in_toc": True,
     "navbar_persistent": [],  # one search field is enough
     "repository_url": REPOSITORY,
