@@ -44,8 +44,8 @@ def test_columns_that_are_alike_are_one_and_no_cell_repeats_its_neighbour():
 
 def test_a_number_comes_with_its_interval():
     metrics = {"f1": 0.75, "f1_interval": [0.5, 0.875], "by": {"S": [0.001, 0.0005, 0.002]}, "rows": [{"ms": 6.0}]}
-    assert results._shown(metrics, "f1") == "0.750 (0.500 to 0.875)"
-    assert results._shown(metrics, "by/S") == "0.00100 (0.00050 to 0.00200)"
+    assert results._shown(metrics, "f1") == "0.750 (0.500 to 0.875)".replace(" to ", "\u00a0to\u00a0")
+    assert results._shown(metrics, "by/S") == "0.00100 (0.00050\u00a0to\u00a00.00200)"
     assert results._shown(metrics, "rows/0/ms") == "6"
     assert [results._shown(metrics, key) for key in ("none", "by/V", "by/S/x", "rows/7/ms")] == ["–"] * 4
     assert results._number(12345.6) == "12,346"

@@ -23,7 +23,9 @@ MEASURES: dict[str, dict[str, Measure]] = {
     "01": {
         "auroc": Measure("AUROC", "how often an anomaly's error is larger than a normal beat's; chance is 0.5"),
         "auprc": Measure("AUPRC", "area under precision over recall of anomalies; chance is their share of the test"),
-        "auroc_gain_over_best_baseline": Measure("AUROC minus the best baseline's", "above 0: the network is ahead"),
+        "auroc_gain_over_best_baseline": Measure(
+            "AUROC minus the best baseline's", "the network is ahead where it is above 0"
+        ),
         "balanced_accuracy": Measure(
             "Balanced accuracy", "mean of sensitivity and specificity at a threshold from normal beats alone"
         ),

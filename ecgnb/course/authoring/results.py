@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecgnb.course.authoring.measures import MEASURES, Measure
-from ecgnb.course.authoring.text import EARLIER, is_earlier_note, recorded
+from ecgnb.course.authoring.text import EARLIER, _note, recorded
 from ecgnb.course.lessons import Lesson, lessons
 
 AS_BEFORE = "the same"  # a cell that would repeat the one to its left
 NOTHING = "–"
+SPACE = "\u00a0"  # at which no line breaks
 
 
 def results_text() -> str:
@@ -24,7 +25,7 @@ def _result_lines(lesson: Lesson) -> list[str]:
     runs = {profile: run for profile, run in recorded(lesson).items() if run["data"]["source"] == "real"}
     if not runs:
         return []
-    names = [f"{profile}{is_earlier_note(lesson, run)}" for profile, run in runs.items()]
+    names = [f"{profile}{_note(lesson, run)}" for profile, run in runs.items()]
     found = [run["metrics"] for run in runs.values()]
     lines = [f"## Lesson {lesson.number}: {lesson.title}", ""]
     lines += [f"{found[0]['headline']} [Read the lesson.](../../{lesson.notebook.name})", ""]
@@ -103,7 +104,8 @@ def _number(value: float, low: float | None = None, high: float | None = None) -
         return f"{value:.0f}"
     digits = 3 if value == 0 or abs(value) >= 0.01 else 5
     text = f"{value:.{digits}f}"
-    return text if low is None else f"{text} ({low:.{digits}f} to {high:.{digits}f})"
+    interval = f"({low:.{digits}f} to {high:.{digits}f})" if low is not None else ""
+    return f"{text} {interval.replace(' ', SPACE)}".rstrip()
 
 
 def _baseline(metrics: Mapping[str, Any], name: str) -> str:

@@ -89,13 +89,12 @@ def _times(lesson: Lesson, runs: dict[str, Any]) -> str:
     """Say how long each profile took, by the machine that it ran on."""
     on: dict[str, list[str]] = {}
     for profile, run in runs.items():
-        time = f"{profile} {duration(run['seconds']['total'])}{is_earlier_note(lesson, run)}"
+        time = f"{profile} {duration(run['seconds']['total'])}{_note(lesson, run)}"
         on.setdefault(run["device"], []).append(time)
     return "; ".join(f"on {device}: {' · '.join(times)}" for device, times in on.items())
 
 
-def is_earlier_note(lesson: Lesson, run: dict[str, Any]) -> str:
-    """Return what stands behind a number of a run of earlier code; nothing where the run is of today's."""
+def _note(lesson: Lesson, run: dict[str, Any]) -> str:
     return f" ({EARLIER})" if is_earlier(lesson, run) else ""
 
 
