@@ -14,14 +14,12 @@ LESSON = re.compile(r"^\d\d_")
 
 # A term that says its forms itself, and how they read in a sentence.
 FORMS = {"onset, offset": ("onset",)}
-ONE = r"(?:an?|the|one|each|every|this|another|its|your|first|second|other)"
-SOME = (
-    r"(?:the|all|both|its|your|these|two|three|six|eight|twelve|several|more|other|\d+)"
-)
+ONE = r"(?i:an?|the|one|each|every|this|another|its|your|first|second|other)"
+SOME = r"(?i:the|all|both|its|your|these|two|three|six|eight|twelve|several|more|other|\d+)"
 # Words that are also verbs, or mean something else elsewhere: where they are the term.
 ONLY = {
     "lead": rf"(?:(?<!take )(?<!takes )\b{ONE} lead(?! to\b)|\b{SOME} leads(?! to\b)"
-    r"|lead (?=I{1,3}\b|MLII\b|aV[RLF]\b|V\d\b))",
+    r"|[Ll]ead(?= (?:I{1,3}|MLII|aV[RLF]|V\d)\b))",
     "gate": rf"\b{ONE} gate",
     "probe": rf"\b{ONE} probe",
 }
@@ -81,7 +79,7 @@ class Glossary:
             if after.startswith(AFTER.get(term, NEVER)):
                 continue
             word = found.start() + found[0].lower().rindex(form.lower())
-            yield term, word, found.start() + len(found[0].rstrip())
+            yield term, word, found.end()
 
 
 def as_written(form: str) -> str:
