@@ -27,7 +27,7 @@ class LongOutputs(SphinxPostTransform):
             text, parent = output.astext(), output.parent
             if text.startswith(RECORD) and is_shown_beside(output):
                 parent.remove(output)
-            elif (n_lines := text.count("\n") + 1) > MOST_LINES:
+            elif (n_lines := len(text.splitlines())) > MOST_LINES:
                 first = escape(text.splitlines()[0])
                 summary = (
                     f"<summary>{n_lines} lines, from <code>{first}</code></summary>"

@@ -1,5 +1,5 @@
 // What scrolls sideways can be reached with the keyboard; a box in a fold is measured once it is open.
-const BOXES = "article table.dataframe, article .pst-scrollable-table-container, article pre, article .cell_output div";
+const BOXES = "article table, article .pst-scrollable-table-container, article pre, article .cell_output div";
 
 function markBoxes() {
   for (const box of document.querySelectorAll(BOXES)) {
