@@ -56,8 +56,9 @@ weights: $(VENV)/.test  ## make all that comes with the package anew: the defaul
 readme: $(VENV)/.test  ## refresh the numbers in README and lessons from the committed runs
 	$(BIN)/python -m ecgnb.course.authoring readme
 
-screenshot: $(VENV)/.test  ## take the picture of the app that lesson 05 shows
+screenshot: $(VENV)/.test  ## take the pictures of the app, that lesson 05 shows, and of the book's page that reads an ECG
 	ECGNB_SCREENSHOT=$(CURDIR)/notebooks/images/05_app.png $(BIN)/python -m pytest -q tests/app/test_app_browser.py -k picture
+	ECGNB_SCREENSHOT=$(CURDIR)/notebooks/images/browser_page.png $(BIN)/python -m pytest -q tests/app/test_browser_page.py -k picture
 
 bench: $(VENV)/.test  ## how much faster our way is than the plain one, as ratios (LESSON=05: of one; LESSON=sweeps)
 	$(BIN)/python tests/bench.py $(LESSON)

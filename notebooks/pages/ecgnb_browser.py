@@ -16,6 +16,9 @@ ABOUT = """# An ECG in your browser
 
 {link}
 
+![The page with one minute of record 213: its beats counted by class, eleven seconds of it on ECG paper with a letter
+above each beat, and the table of beats.](../../images/browser_page.png)
+
 Drop a recording on it, a table of numbers or a WFDB record, and see its beats, what the network of
 [lesson 06](../../06_new_patients) calls each, and how sure it is. It is what `ecgnb classify` computes, written once
 more in JavaScript: detector, gate, recipe and warnings are tested against Python's on real recordings. Nothing is sent

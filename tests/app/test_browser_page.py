@@ -2,7 +2,9 @@
 
 import functools
 import http.server
+import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -109,6 +111,18 @@ def test_the_sample(page):
         page.click("#save")
     lines = saved.value.path().read_text().splitlines()
     assert lines[0].startswith("beat,time_s") and len(lines) == 1 + len(expected.beats)
+
+
+def test_its_picture(page, tmp_path):
+    """`make screenshot` keeps it for the book's front page."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.click("#sample")
+    page.wait_for_function("shown && shown.name.startsWith('One minute')")
+    page.wait_for_timeout(500)  # it scrolls to what it found
+    target = Path(os.environ.get("ECGNB_SCREENSHOT") or tmp_path / "page.png")
+    page.screenshot(path=target)
+    page.set_viewport_size({"width": 1400, "height": 1400})
+    assert target.stat().st_size > 30_000
 
 
 def test_turned_over(page):
