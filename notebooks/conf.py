@@ -43,6 +43,7 @@ suppress_warnings = ["mystnb.unknown_mime_type", "myst.header"]
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+toc_object_entries = False  # the list of contents names the modules; each sidebar would carry 600 names more
 
 html_theme = "sphinx_book_theme"
 html_context = {"default_mode": "light"}
