@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecgnb.course.authoring.measures import MEASURES, Measure
-from ecgnb.course.authoring.text import EARLIER, _note, recorded
+from ecgnb.course.authoring.text import EARLIER, note_of_earlier, recorded
 from ecgnb.course.lessons import Lesson, lessons
 
 AS_BEFORE = "the same"  # a cell that would repeat the one to its left
@@ -25,7 +25,7 @@ def _result_lines(lesson: Lesson) -> list[str]:
     runs = {profile: run for profile, run in recorded(lesson).items() if run["data"]["source"] == "real"}
     if not runs:
         return []
-    names = [f"{profile}{_note(lesson, run)}" for profile, run in runs.items()]
+    names = [f"{profile}{note_of_earlier(lesson, run)}" for profile, run in runs.items()]
     found = [run["metrics"] for run in runs.values()]
     lines = [f"## Lesson {lesson.number}: {lesson.title}", ""]
     lines += [f"{found[0]['headline']} [Read the lesson.](../../{lesson.notebook.name})", ""]

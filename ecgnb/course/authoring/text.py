@@ -89,12 +89,12 @@ def _times(lesson: Lesson, runs: dict[str, Any]) -> str:
     """Say how long each profile took, by the machine that it ran on."""
     on: dict[str, list[str]] = {}
     for profile, run in runs.items():
-        time = f"{profile} {duration(run['seconds']['total'])}{_note(lesson, run)}"
+        time = f"{profile} {duration(run['seconds']['total'])}{note_of_earlier(lesson, run)}"
         on.setdefault(run["device"], []).append(time)
     return "; ".join(f"on {device}: {' · '.join(times)}" for device, times in on.items())
 
 
-def _note(lesson: Lesson, run: dict[str, Any]) -> str:
+def note_of_earlier(lesson: Lesson, run: dict[str, Any]) -> str:
     return f" ({EARLIER})" if is_earlier(lesson, run) else ""
 
 
