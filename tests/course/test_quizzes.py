@@ -13,7 +13,8 @@ import pytest
 
 from ecgnb.course.authoring import quiz, text
 from ecgnb.course.authoring.__main__ import main
-from ecgnb.course.authoring.quiz import broken, evaluate, faults, filled, quiz_lines, quiz_path, read_quiz, values
+from ecgnb.course.authoring.numbers import evaluate, filled, values
+from ecgnb.course.authoring.quiz import broken, faults, quiz_lines, quiz_path, read_quiz
 from ecgnb.course.lessons import Lesson, code_sha256, lessons, results_path
 from ecgnb.errors import UsageError
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecgnb.course.authoring.numbers import evaluate, filled, values
 from ecgnb.course.lessons import Lesson
 from ecgnb.course.plain import brief, read_yaml
 from ecgnb.errors import UsageError
@@ -27,8 +28,6 @@ INTRODUCTION = (
     "open it: each says whether it is right, and why. The wrong ones are worth opening, too."
 )
 
-PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-
 ENTRY = re.compile(r"([-+*]|#+|\d+[.)])(\s|$)")
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -37,12 +36,6 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     ">=": operator.ge,
     ">": operator.gt,
-}
-
-CALCULATIONS: dict[str, Callable[[Any, Any], Any]] = {
-    " - ": operator.sub,
-    " / ": operator.truediv,
-    " * ": operator.mul,
 }
 
 
@@ -107,67 +100,6 @@ def _words(found: Any, where: str) -> str:
     if not isinstance(found, str) or not found.strip():
         raise UsageError(f"{where}: got {brief(found)} where text was expected; quote it if it is text")
     return " ".join(found.split())
-
-
-def filled(text: str, metrics: dict[str, Any]) -> str:
-    """Return text with its placeholders, such as ``{macro_f1:.3f}`` or ``{models.a.macs / models.b.macs:.0f}``, filled.
-
-    Raises
-    ------
-    UsageError
-        For a metric that the run has not, or a format that does not fit it.
-    """
-
-    def fill(found: re.Match[str]) -> str:
-        name, colon, form = found[1].rpartition(":")  # the last one: a metric's name may have others
-        value = evaluate(name if colon else form, metrics)
-        try:
-            return format(value, form if colon else "")
-        except (TypeError, ValueError) as fault:
-            raise UsageError(f"cannot write {brief(value)} as {brief(found[0])}: {fault}") from None
-
-    return PLACEHOLDER.sub(fill, text)
-
-
-def evaluate(term: str, metrics: dict[str, Any]) -> Any:
-    """Return what a term stands for: a metric, a number, "text in quotes", or two of them with - * or / in between."""
-    term = term.strip()
-    found = _metric(term, metrics)
-    if found is not None:
-        return found
-    if re.fullmatch(r"-?\d+(\.\d+)?", term):
-        return float(term)
-    if re.fullmatch(r'"[^"]*"', term):
-        return term[1:-1]
-    for sign, calculate in CALCULATIONS.items():
-        left, found_sign, right = term.partition(sign)
-        if found_sign:
-            try:
-                return calculate(evaluate(left, metrics), evaluate(right, metrics))
-            except (TypeError, ZeroDivisionError) as fault:
-                raise UsageError(f"cannot calculate {brief(term)}: {fault}") from None
-    raise UsageError(f"the recorded run has no metric {brief(term)}; it has: {', '.join(metrics)[:400]}")
-
-
-def _metric(path: str, found: Any) -> Any:
-    """Return the value at a path such as ``per_class.S.recall`` or ``interval.0``, or None; names may have dots."""
-    if not path:
-        return None if isinstance(found, dict | list) else found
-    if isinstance(found, list):
-        found = {str(position): value for position, value in enumerate(found)}
-    if not isinstance(found, dict):
-        return None
-    for name, value in found.items():
-        if path == name or path.startswith(f"{name}."):
-            within = _metric(path[len(name) + 1 :], value)
-            if within is not None:
-                return within
-    return None
-
-
-def values(run: dict[str, Any]) -> dict[str, Any]:
-    """Return what a quiz may look up in a recorded run: its metrics, and its parameters under that name."""
-    return {**run["metrics"], "parameters": run["parameters"]}
 
 
 def broken(question: Question, metrics: dict[str, Any]) -> list[str]:

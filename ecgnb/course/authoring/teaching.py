@@ -8,6 +8,8 @@ from typing import Any
 
 import jupytext
 
+from ecgnb.course.authoring.numbers import filled as put_in
+from ecgnb.course.authoring.numbers import values
 from ecgnb.course.authoring.text import duration, is_earlier, reading_minutes, recorded
 from ecgnb.course.exercises import exercises
 from ecgnb.course.lessons import PROFILES, Lesson, find, lessons
@@ -148,7 +150,7 @@ def filled(text: str) -> str:
         For a number that the run does not have.
     """
     text = re.sub(r"\{\{hours ((?:\d\d ?)+)\}\}", lambda found: _hours(found[1].split()), text)
-    return re.sub(r"\{\{(\d\d)\.([^{}:]+)(?::([^{}]+))?\}\}", _number, text)
+    return re.sub(r"\{\{(\d\d)\.([^{}]+)\}\}", _number, text)
 
 
 def _hours(numbers: list[str]) -> str:
@@ -157,11 +159,9 @@ def _hours(numbers: list[str]) -> str:
 
 
 def _number(found: re.Match[str]) -> str:
-    number, path, form = found.groups()
-    value: Any = recorded(find(number)).get("default", {}).get("metrics", {})
-    for name in path.split("."):
-        try:
-            value = value[int(name)] if isinstance(value, list) else value[name]
-        except (KeyError, IndexError, ValueError, TypeError):
-            raise UsageError(f"the recorded default run of lesson {number} has no {path}: {found[0]}") from None
-    return format(value, form or "").replace("-", "\N{MINUS SIGN}")
+    number, term = found.groups()
+    run = recorded(find(number)).get("default", {"metrics": {}, "parameters": {}})
+    try:
+        return put_in(f"{{{term}}}", values(run)).replace("-", "\N{MINUS SIGN}")
+    except UsageError as fault:
+        raise UsageError(f"the recorded default run of lesson {number}: {fault}") from None

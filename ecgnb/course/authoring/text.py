@@ -11,7 +11,8 @@ from typing import Any
 import jupytext
 
 from ecgnb.course import sections
-from ecgnb.course.authoring.quiz import quiz_lines, quiz_path, read_quiz, values
+from ecgnb.course.authoring.numbers import values
+from ecgnb.course.authoring.quiz import quiz_lines, quiz_path, read_quiz
 from ecgnb.course.lessons import PROFILES, Lesson, code_sha256, lessons, parameters, results_path
 from ecgnb.paths import checkout
 
@@ -95,6 +96,7 @@ def _times(lesson: Lesson, runs: dict[str, Any]) -> str:
 
 
 def note_of_earlier(lesson: Lesson, run: dict[str, Any]) -> str:
+    """Return what stands beside a number of a run of earlier code, or "" for one of the code as it is."""
     return f" ({EARLIER})" if is_earlier(lesson, run) else ""
 
 
