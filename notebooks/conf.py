@@ -65,6 +65,5 @@ html_theme_options = {
     "repository_url": REPOSITORY,
     "repository_branch": "main",
     "use_repository_button": bool(REPOSITORY),
-    "launch_buttons": {"binderhub_url": "https://mybinder.org"} if REPOSITORY else {},
     "path_to_docs": "notebooks",
 }

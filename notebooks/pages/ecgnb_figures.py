@@ -17,9 +17,9 @@ from ecgnb.course.lessons import find, results_path
 
 def networks() -> go.Figure:
     """Return lesson 04's networks: macro F1 over a cost that the reader chooses."""
-    found = json.loads(results_path(find("04"), "default").read_text())["metrics"][
-        "models"
-    ]
+    found = json.loads(results_path(find("04"), "default").read_text(encoding="utf-8"))[
+        "metrics"
+    ]["models"]
     table = pd.DataFrame(found).T
     low, high = (
         pd.Series(
