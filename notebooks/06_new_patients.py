@@ -1273,8 +1273,9 @@ pd.DataFrame(searched).round(3) if search else print("not asked for in this run"
 # <details class="choice wrong"><summary>B. By the interval in seconds: below 0.6 s is
 # early.</summary>
 #
-# **No.** Then every fast rhythm would be. Lesson 02's network, which sees the
-# neighbours' distance, calls 71% of the normal beats of fast, even rhythms S.
+# **No.** By that rule every beat of a fast rhythm would be. Learning may fall for it,
+# too: lesson 02's network, which sees how near the neighbours are, calls 71% of the
+# normal beats of fast, even rhythms S.
 # </details>
 # <details class="choice right"><summary>C. By the mean of the patient&rsquo;s
 # intervals.</summary>
@@ -1357,8 +1358,8 @@ pd.DataFrame(searched).round(3) if search else print("not asked for in this run"
 # <details class="choice right"><summary>D. It flatters, and nobody can say by how
 # much.</summary>
 #
-# **Right.** That is why the lesson says how the list came about, why it doesn't ship
-# the best row (0.796, against 0.753), and why other patients must confirm it.
+# **Right.** That is why the lesson says how the list came about. It doesn't ship the
+# best row (0.796, against 0.753), and only other patients could confirm that one.
 # </details>
 #
 # **5.** A watch labels beats as they stream in. Which ingredient can it take over

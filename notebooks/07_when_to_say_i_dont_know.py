@@ -1328,8 +1328,8 @@ show_text(
 # stays the likeliest. The ECE on DS2 went from 0.033 to 0.012.
 # </details>
 #
-# **2.** Prediction sets were to cover 90% of the beats. With all beats alike, they
-# cover 88.3% on DS2. Has the promise been kept?
+# **2.** Prediction sets were to cover 90% of the beats of each class, and so of all.
+# With all beats alike, they cover 88.3% of DS2's beats. Has the promise been kept?
 #
 # <details class="choice wrong"><summary>A. Yes, near enough. A patient can count on
 # it.</summary>
@@ -1340,8 +1340,9 @@ show_text(
 # <details class="choice right"><summary>B. Nearly on average, and not at all for some
 # patients.</summary>
 #
-# **Right.** The worst tenth of the patients have 57%. The promise is for beats drawn
-# from everybody, and a patient is always the same patient.
+# **Right.** The worst tenth of the patients, two of 22, have 57%, and of the N beats
+# 87% are covered. The promise is for beats drawn from everybody, and a patient is
+# always the same patient.
 # </details>
 # <details class="choice wrong"><summary>C. No, so conformal prediction doesn&rsquo;t
 # work.</summary>
@@ -1379,14 +1380,15 @@ show_text(
 # question needs another instrument: the gate.
 # </details>
 #
-# **4.** A stranger hands in a signal that is no ECG. Which number says how likely the
-# gate lets it pass?
+# **4.** A stranger will hand in a signal that is no ECG. Which number do you name as
+# the warning that the gate may let it pass?
 #
 # <details class="choice right"><summary>A. Up to 89%: the share of a kind that the gate
 # never met.</summary>
 #
-# **Right.** A stranger's signal is of a kind that nobody thought of. That is what
-# leaving each kind out imitates, and it is why the gate isn't the last word.
+# **Right.** A stranger's signal is of a kind that nobody thought of. Leaving each kind
+# out imitates that. Most kinds were stopped all the same, electrode motion wasn't: how
+# likely the next one passes, no number says.
 # </details>
 # <details class="choice wrong"><summary>B. At most 10%, measured on new signals of
 # every kind.</summary>

@@ -1984,8 +1984,8 @@ run.show(
 # mustn't be.
 # </details>
 #
-# **3.** The values of an integrated-gradients map add up to the network's answer. Does
-# that make the map right?
+# **3.** The values of an integrated-gradients map add up to the network's answer, minus
+# that for a flat line. Does that make the map right?
 #
 # <details class="choice wrong"><summary>A. Yes: it is proven that the whole answer is
 # explained.</summary>
@@ -2001,8 +2001,8 @@ run.show(
 # <details class="choice wrong"><summary>C. Only if the beat that the path starts from
 # is zero.</summary>
 #
-# **No.** They add up for every start, to the answer minus the answer there. Another
-# start gives another map with a right sum of its own.
+# **No.** They add up for every start, to the answer minus the one there. Another start
+# gives another map with a right sum of its own.
 # </details>
 #
 # **4.** For lesson 06's network the timing adds 10.5 to S minus N, the shape 0.5. Why
@@ -2022,7 +2022,8 @@ run.show(
 # <details class="choice wrong"><summary>C. Because the network hardly uses the
 # timing.</summary>
 #
-# **No.** It's 77% of what is added. A network of random weights gives it no such part.
+# **No.** It's 77% of what is added. Among random weights, too, that part is large, but
+# there its sign is luck: from -0.80 to +0.92.
 # </details>
 # <details class="choice right"><summary>D. Because the timing isn&rsquo;t a
 # sample.</summary>

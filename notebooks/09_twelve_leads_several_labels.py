@@ -1127,7 +1127,7 @@ doubtful.labels[["superclass", "answer"]].set_index("superclass").T
 # overfit less.</summary>
 #
 # **No.** A reason for something that wasn't shown. The difference is far smaller than
-# the intervals.
+# either interval, and nobody compared the two patient by patient.
 # </details>
 # <details class="choice right"><summary>C. That the same information was learned twice,
 # a little differently.</summary>
