@@ -34,7 +34,8 @@ MEASURES: dict[str, dict[str, Measure]] = {
             "Balanced accuracy of the oracle", "at the threshold that is best on the test itself; nobody has it"
         ),
         "optimism_of_peeking": Measure(
-            "Optimism of peeking", "balanced accuracy where the oracle chose, minus that on the other half of the test"
+            "Optimism of peeking",
+            "balanced accuracy on the half of the test where the oracle chose, minus that on the other half",
         ),
         "anomaly_share": Measure("Share of anomalies", "in the test"),
     },
@@ -49,7 +50,8 @@ MEASURES: dict[str, dict[str, Measure]] = {
             "Macro F1 of the stack, new patients", f"{_MACRO}; a second model reads answer and timing"
         ),
         "leak_macro_f1": Measure(
-            "What having met the patient is worth", "macro F1 on the same beats, with minus without these patients"
+            "What having met the patient is worth",
+            f"{_MACRO}, on the same beats: these patients in training, minus not",
         ),
         "train_beats_per_second": _TRAINING,
         "inference_beats_per_second": _INFERENCE,
@@ -76,19 +78,30 @@ MEASURES: dict[str, dict[str, Measure]] = {
             "Macro F1 minus the linear model's", "PCA and logistic regression on the same beats"
         ),
         "adaptation_macro_f1": Measure(
-            "What the patient's first minutes are worth", "macro F1 on the same beats, with minus without them"
+            "What the patient's first minutes are worth",
+            f"{_MACRO}, on the same beats: labelled minutes in training, minus not",
         ),
         "adaptation_others": Measure("The same, without one record", "the record with most S beats left out"),
-        "validation_mse": Measure("Reconstruction loss in validation", "after the last epoch", "z-score²"),
-        "validation_cross_entropy": Measure("Classification loss in validation", "cross-entropy after the last epoch"),
+        "validation_mse": Measure(
+            "Reconstruction loss in validation", "beats of the training patients, after the last epoch", "z-score²"
+        ),
+        "validation_cross_entropy": Measure(
+            "Classification loss in validation", "cross-entropy, beats of the training patients, after the last epoch"
+        ),
         "train_beats_per_second": _TRAINING,
         "inference_beats_per_second": _INFERENCE,
     },
     "04": {
-        "best_macro_f1": Measure("Macro F1 of the best network", "mean F1 of N, SVEB, VEB and Other"),
+        "best_macro_f1": Measure(
+            "Macro F1 of the best network", "mean F1 of N, SVEB, VEB and Other; which is best, this very test said"
+        ),
         "smallest_macro_f1": Measure("Macro F1 of the smallest network", "trained on the same beats"),
-        "smallest_minus_best": Measure("The smallest minus the best of the others", "difference of macro F1"),
-        "smallest_on_all_beats": Measure("Macro F1 of the smallest, on all training beats", "it is quick to train"),
+        "smallest_minus_best": Measure(
+            "The smallest minus the best of the others", "difference of macro F1, on the same beats"
+        ),
+        "smallest_on_all_beats": Measure(
+            "Macro F1 of the smallest, on all training beats", "the others learned from a part of them"
+        ),
         "smallest_on_all_minus_best": Measure(
             "The smallest on all beats minus the best of the others", "difference of macro F1"
         ),
@@ -98,18 +111,26 @@ MEASURES: dict[str, dict[str, Measure]] = {
         ),
     },
     "05": {
-        "sensitivity": Measure("Sensitivity of the detector", "share of the marked R peaks that it finds, to 150 ms"),
+        "sensitivity": Measure(
+            "Sensitivity of the detector", "share of the marked R peaks that it finds, within 150 ms"
+        ),
         "positive_predictive_value": Measure("PPV of the detector", "share of what is found that is a marked R peak"),
         "macro_f1_annotated_peaks": Measure("Macro F1 at annotated R peaks", f"{_MACRO}; network of lesson 02"),
         "macro_f1_found_peaks": Measure("Macro F1 at detected R peaks", f"{_MACRO}; network of lesson 02"),
         "macro_f1_newer_network": Measure("Macro F1 of the newer network", f"{_MACRO}; network of lesson 06"),
-        "newer_network_change": Measure("What the newer network changes", "macro F1, on the same detected beats"),
-        "accuracy_change_by_detection": Measure("What detection changes", "accuracy, detected minus annotated R peaks"),
+        "newer_network_change": Measure(
+            "What the newer network changes", "difference of macro F1, on the same detected beats"
+        ),
+        "accuracy_change_by_detection": Measure(
+            "What detection changes", "difference of accuracy, detected minus annotated R peaks"
+        ),
         "accuracy_of_all": Measure("Accuracy if every beat is answered", "at detected R peaks"),
         "not_classified": Measure("Share not classified", "beats of which the network is not sure enough"),
         "accuracy_of_classified": Measure("Accuracy of what is answered", "the beats of which it is sure enough"),
-        "overconfident_errors": Measure("Errors made with confidence", "share of the wrong labels that silence leaves"),
-        "int8_macro_f1_change": Measure("What int8 changes", "macro F1, eight-bit minus full weights"),
+        "overconfident_errors": Measure(
+            "Errors made with confidence", "of all wrong labels the share that is confident, and stays"
+        ),
+        "int8_macro_f1_change": Measure("What int8 changes", "difference of macro F1, eight-bit minus full weights"),
         "int8_agreement": Measure("int8 agrees with full weights", "share of the beats with the same label"),
         "seconds_for_half_an_hour": Measure("Time for half an hour of ECG", "from signal to labels", "s"),
         "seconds_for_the_long_recording": Measure("Time for the long recording", "its length is the next row", "s"),
@@ -122,13 +143,16 @@ MEASURES: dict[str, dict[str, Measure]] = {
         "int8_beats_per_second": Measure("Throughput, ONNX int8", "in batches", "beats a second"),
     },
     "06": {
-        "on_ds2/+ other leads/macro F1": Measure("Macro F1 on DS2", f"{_MACRO}; patients never met"),
+        "on_ds2/+ other leads/macro F1": Measure("Macro F1 on DS2", f"{_MACRO}; the network that the tool has"),
         "on_ds2/+ other leads/F1 of S": Measure("F1 of S on DS2", "supraventricular ectopic beats, the hard class"),
         "on_ds2/+ other leads/F1 of V": Measure("F1 of V on DS2", "ventricular ectopic beats"),
-        "macro_f1_svdb": Measure("Macro F1 on svdb", f"{_MACRO}; another database, each patient held out once"),
+        "macro_f1_svdb": Measure(
+            "Macro F1 on svdb", f"{_MACRO}; another database, networks trained alike, each patient held out once"
+        ),
         "on_ds2/causal/macro F1": Measure("Macro F1 on DS2, looking back only", "the network of `ecgnb watch`"),
         "one_man_in_both_halves": Measure(
-            "What record 201 in training is worth", "macro F1 on DS2, where the same man is record 202"
+            "What record 201 in training is worth",
+            "difference of macro F1 on DS2, of a rebuilt published recipe; record 202 is the same man",
         ),
     },
     "07": {
@@ -139,9 +163,11 @@ MEASURES: dict[str, dict[str, Measure]] = {
         "silence/DS2/coverage": Measure("Coverage on DS2", "share of beats that get a label"),
         "silence/DS2/risk": Measure("Risk on DS2", "share of these labels that are wrong"),
         "doubts/DS2, no S without rhythm/coverage": Measure(
-            "Coverage with the rule of rhythm", "no S where the rhythm is irregular"
+            "Coverage with the rule of rhythm", "sure ones, but no S where the rhythm is irregular"
         ),
-        "doubts/DS2, no S without rhythm/risk": Measure("Risk with the rule of rhythm", "share of wrong labels"),
+        "doubts/DS2, no S without rhythm/risk": Measure(
+            "Risk with the rule of rhythm", "share of these labels that are wrong"
+        ),
         "risk_of_as_many_by_confidence": Measure("Risk of as many, by confidence alone", "to compare with the rule"),
         "irregular_from": Measure("Irregular from", "coefficient of sample entropy of the intervals; chosen on DS1"),
         "refused/DS2": Measure("ECG refused", "share of DS2's ten-second stretches that the gate turns away"),
@@ -150,19 +176,25 @@ MEASURES: dict[str, dict[str, Measure]] = {
         ),
     },
     "08": {
-        "detectors/slope/sensitivity": Measure("Sensitivity of the R peak detector", "on LUDB, lead II"),
-        "waves/0/f1": Measure("F1 of P waves found", "by the U-Net, patients never met"),
-        "waves/0/onset_median_ms": Measure("Error of the P wave's onset", "median", "ms"),
+        "detectors/slope/sensitivity": Measure(
+            "Sensitivity of the R peak detector", "LUDB, lead II; no clean test, some rules were made on it"
+        ),
+        "waves/0/f1": Measure("F1 of P waves found", "by the U-Net, both ends within 150 ms; patients never met"),
+        "waves/0/onset_median_ms": Measure(
+            "Error of the P wave's onset", "median distance from the annotation, of those found", "ms"
+        ),
     },
     "09": {
-        "macro_auroc": Measure("Macro AUROC, networks", "mean over five diagnoses, twelve leads"),
+        "macro_auroc": Measure(
+            "Macro AUROC, networks", "mean over five groups of diagnoses, of a committee; twelve leads"
+        ),
         "models/trees/macro AUROC": Measure("Macro AUROC, trees", "on measurements, no network"),
         "differences/networks minus trees": Measure("Networks minus trees", "difference of macro AUROC"),
         "untouched/networks": Measure("Macro AUROC, networks, untouched half", "patients by whom nothing was chosen"),
         "leads/I alone/macro AUROC": Measure("Macro AUROC of lead I alone", "as a watch has it"),
         "leads/I alone/minus 12 leads": Measure("Lead I minus twelve leads", "difference of macro AUROC"),
         "pretraining/from PTB-XL/minus from nothing": Measure(
-            "What pretraining without labels is worth", "difference of macro AUROC"
+            "What pretraining without labels is worth", "difference of macro AUROC, where few patients have labels"
         ),
     },
 }
