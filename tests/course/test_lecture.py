@@ -193,6 +193,29 @@ def test_a_table_is_shown_where_it_can_be_read(lesson, rows, columns, is_shown):
         assert found[0].table.rows[1] == ["r0", *["0.1235"] * columns], "no more decimals than anybody reads"
 
 
+def test_below_a_table_stands_what_led_to_it_and_that_leads_to_no_second_one(lesson):
+    lead = prose("Long before. (An aside.) The same for the other patients:")
+    cells = [prose("## The data\n\nFirst."), lead, code(), code(frame()), code(frame())]
+    first, second = [one for one in slides(lesson(TITLE, *cells, END)) if one.table]
+    assert (first.caption, second.caption) == ("The same for the other patients.", "")
+
+
+@pytest.mark.parametrize("lead", ["(Nobody knows. It stays.)", "- one\n- two"])
+def test_an_aside_or_a_list_leads_to_no_table(lesson, lead):
+    cells = [prose("## The data\n\nFirst."), prose(lead), code(frame())]
+    (found,) = [one for one in slides(lesson(TITLE, *cells, END)) if one.table]
+    assert found.caption == ""
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["Best minus worst of the four: 0.12 on DS2, 0.30 on svdb.", "On the same beats it differs by 0.12, says the run."],
+)
+def test_a_summary_quotes_no_sentence_that_leans_on_another(lesson, told):
+    found = summarise(read_outline(lesson(TITLE, prose("## The data"), code(said(told)), code(figure()), END)), {})
+    assert told not in found.numbers
+
+
 def test_a_table_keeps_its_heads():
     table = Table([["class", "n"], ["", "3"], ["<b>", "4"]])
     page = BeautifulSoup(table_html(table), features="html.parser")

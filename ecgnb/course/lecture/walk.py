@@ -27,6 +27,8 @@ class _Walk:
         The guess that waits for its answer.
     is_near : bool
         Whether no code stands between that paragraph and what comes.
+    is_label : bool
+        Whether no other table has come since that paragraph.
     heard : list of str
         What goes to the notes of the slide that comes next, or, at the end, of the last one.
     """
@@ -37,6 +39,7 @@ class _Walk:
     before: str = ""
     asked: str = ""
     is_near: bool = True
+    is_label: bool = True
     heard: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -54,7 +57,7 @@ class _Walk:
         if isinstance(item, Code):
             self.is_near = False
         elif isinstance(item, Prose):
-            self.is_near = True
+            self.is_near = self.is_label = True
             self._take_prose(item)
         elif isinstance(item, Fold):
             self._take_fold(item)
@@ -64,8 +67,10 @@ class _Walk:
             self._add(Slide("formula", self.section.title, formula=item.tex, body=self._lead(CAPTION)), item)
         elif isinstance(item, Figure):
             self._add(Slide("figure", self._headline(), figure=item, spare=self._spare()), item)
-        elif isinstance(item, Table) and (item.tag == "slide" or fits(item)):
-            self._add(Slide("table", self._headline(), table=item, spare=self._spare()), item)
+        elif isinstance(item, Table):
+            if item.tag == "slide" or fits(item):
+                self._add(Slide("table", self._headline(), table=item, spare=self._label()), item)
+            self.is_label = False
 
     def _add(self, slide: Slide, item: Item) -> None:
         slide.chapter, slide.kept = self.chapter, item.tag == "slide"
@@ -127,9 +132,19 @@ class _Walk:
 
     def _lead(self, most: int) -> str:
         """Return the sentence that leads to what comes now."""
+        return self._last_sentence(most) if self.is_near else ""
+
+    def _last_sentence(self, most: int) -> str:
+        """Return the last sentence of the paragraph before, where it can stand alone and is short enough."""
         text = next(iter(sentences(self.before)[-1:]), "")
-        unfit = text.startswith(("(", "- ", ">")) or "\n- " in self.before or n_words(text) > most
-        return "" if unfit or not self.is_near else text
+        is_aside = text.startswith("(") or text.count("(") < text.count(")")
+        unfit = is_aside or text.startswith(("- ", ">")) or "\n- " in self.before or n_words(text) > most
+        return "" if unfit else text
+
+    def _label(self) -> str:
+        """Return what leads to a table, as a sentence; as a rule the code that makes it stands between."""
+        lead = self._last_sentence(CAPTION) if self.is_label else ""
+        return f"{lead[:-1]}." if lead.endswith(":") else lead
 
     def _spare(self) -> str:
         lead = self._lead(CAPTION)
