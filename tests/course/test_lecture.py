@@ -194,10 +194,10 @@ def test_a_table_is_shown_where_it_can_be_read(lesson, rows, columns, is_shown):
 
 
 def test_below_a_table_stands_what_led_to_it_and_that_leads_to_no_second_one(lesson):
-    lead = prose("Long before. (An aside.) The same for the other patients:")
+    lead = prose("Long before. (An aside.) Each has one. Here is that of the others:")
     cells = [prose("## The data\n\nFirst."), lead, code(), code(frame()), code(frame())]
     first, second = [one for one in slides(lesson(TITLE, *cells, END)) if one.table]
-    assert (first.caption, second.caption) == ("The same for the other patients.", "")
+    assert (first.caption, second.caption) == ("Each has one. Here is that of the others.", "")
 
 
 @pytest.mark.parametrize("lead", ["(Nobody knows. It stays.)", "- one\n- two"])

@@ -9,6 +9,8 @@ from ecgnb.course.lecture.outline import Code, Figure, Fold, Formula, Item, Pros
 from ecgnb.course.lecture.slide import CAPTION, HEADLINE, MOST_WORDS, Slide
 from ecgnb.course.lecture.words import n_words, questions, sentences, shortened
 
+LABEL = 24  # words at most that lead to a table
+
 
 def section_slides(chapter: str, section: Section) -> list[Slide]:
     """Return the slides of a section that stands in a chapter, the section of level 2."""
@@ -142,8 +144,12 @@ class _Walk:
         return "" if unfit else text
 
     def _label(self) -> str:
-        """Return what leads to a table, as a sentence; as a rule the code that makes it stands between."""
-        lead = self._last_sentence(CAPTION) if self.is_label else ""
+        """Return what leads to a table, as sentences; as a rule the code that makes it stands between."""
+        lead = self._last_sentence(LABEL) if self.is_label else ""
+        for earlier in reversed(sentences(self.before)[:-1] if lead else []):
+            if "(" in earlier or n_words(f"{earlier} {lead}") > LABEL or questions(earlier):
+                break
+            lead = f"{earlier} {lead}"
         return f"{lead[:-1]}." if lead.endswith(":") else lead
 
     def _spare(self) -> str:
