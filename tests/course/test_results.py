@@ -42,6 +42,14 @@ def test_columns_that_are_alike_are_one_and_no_cell_repeats_its_neighbour():
     assert results._table("what", ["default"], {}) == []
 
 
+def test_each_run_is_said_to_be_of_the_machine_that_made_it():
+    assert results._devices({"default": {"device": "cpu"}, "full": {"device": "cpu"}}) == "cpu"
+    assert (
+        results._devices({"default": {"device": "cpu"}, "full": {"device": "a GPU"}})
+        == "cpu (default) and a GPU (full)"
+    )
+
+
 def test_a_number_comes_with_its_interval():
     metrics = {"f1": 0.75, "f1_interval": [0.5, 0.875], "by": {"S": [0.001, 0.0005, 0.002]}, "rows": [{"ms": 6.0}]}
     assert results._shown(metrics, "f1") == "0.750 (0.500 to 0.875)".replace(" to ", "\u00a0to\u00a0")

@@ -43,7 +43,15 @@ def _result_lines(lesson: Lesson) -> list[str]:
     training = "; ".join(
         f"{run['seconds']['train']:.0f} s ({name})" for name, run in zip(names, runs.values(), strict=True)
     )
-    return [*lines, "", f"Measured on {next(iter(runs.values()))['device']}; training {training}.", ""]
+    return [*lines, "", f"Measured on {_devices(runs)}; training {training}.", ""]
+
+
+def _devices(runs: Mapping[str, dict[str, Any]]) -> str:
+    """Return what the runs were made on, each by its name where they differ."""
+    devices = {name: run["device"] for name, run in runs.items()}
+    if len(set(devices.values())) == 1:
+        return str(next(iter(devices.values())))
+    return " and ".join(f"{device} ({name})" for name, device in devices.items())
 
 
 def _table(what: str, names: list[str], rows: dict[str, list[str]]) -> list[str]:
