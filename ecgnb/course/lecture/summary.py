@@ -73,6 +73,11 @@ class Summary:
         return self.hero.ratio < STRIP and min(self.hero.ratio, self.figure.ratio) < WIDE
 
     @property
+    def caption(self) -> str:
+        """What the second figure shows: who has only this page must know of which test it is."""
+        return shortened(self.figure.alt, 28) if self.figure is not None else ""
+
+    @property
     def has_formulas(self) -> bool:
         """Whether any formula stands on the page."""
         return bool(self.formula) or "$" in "".join([self.learned, *self.numbers])
