@@ -71,7 +71,7 @@ class _Walk:
             self._add(Slide("figure", self._headline(), figure=item, spare=self._spare()), item)
         elif isinstance(item, Table):
             if item.tag == "slide" or fits(item):
-                self._add(Slide("table", self._headline(), table=item, spare=self._label()), item)
+                self._add(Slide("table", self._headline(after_guess=False), table=item, spare=self._label()), item)
             self.is_label = False
 
     def _add(self, slide: Slide, item: Item) -> None:
@@ -127,9 +127,13 @@ class _Walk:
         else:
             self._add(Slide("said", self._headline(), body=shortened(item.text, MOST_WORDS), notes=[item.text]), item)
 
-    def _headline(self) -> str:
-        """Return the question that was asked last, where it is short, else the section's title."""
-        asked = [one for one in [*questions(self.asked), *questions(self.before)] if n_words(one) <= HEADLINE]
+    def _headline(self, after_guess: bool = True) -> str:
+        """Return the question that was asked last, where it is short, else the section's title.
+
+        A table may stand on the way to what was guessed: `after_guess` says whether a guess counts as asked here.
+        """
+        guessed = questions(self.asked) if after_guess else []
+        asked = [one for one in [*guessed, *questions(self.before)] if n_words(one) <= HEADLINE]
         return asked[-1] if asked else self.section.title
 
     def _lead(self, most: int) -> str:
