@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 # Two torch processes with default threads spin against each other, so the tests give each one thread.
 ONE_THREAD := OMP_NUM_THREADS=1
 # Tests in the order of tests/conftest.py; those that share a lesson's run, a book or a server go to one worker.
-PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
+# WORKERS=6 on a machine of six cores or more: a worker takes one core and up to 2 GB.
+WORKERS ?= 2
+PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: run test test-fast rerun fuzz lab app book slides notebooks full weights readme screenshot bench lint constraints clean
@@ -16,7 +18,7 @@ run: $(VENV)/.notebooks  ## execute lesson 01, or that of LESSON=02
 test: lint  ## before a change goes in; CI also does what `make rerun` and `make fuzz` do
 	$(PYTEST) -m "not rerun"
 
-rerun: $(VENV)/.test  ## what lessons 01 to 05 claim is measured again on the real data: ten minutes
+rerun: $(VENV)/.test  ## what lessons 01 to 05 and 09 claim is measured again on the real data: some ten minutes
 	$(PYTEST) -m rerun
 
 test-fast: $(VENV)/.test  ## for daily work, within two minutes: no lesson is executed, no browser opened
