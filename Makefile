@@ -18,7 +18,7 @@ run: $(VENV)/.notebooks  ## execute lesson 01, or that of LESSON=02
 test: lint  ## before a change goes in; CI also does what `make rerun` and `make fuzz` do
 	$(PYTEST) -m "not rerun"
 
-rerun: $(VENV)/.test  ## what lessons 01 to 05 and 09 claim is measured again on the real data: some ten minutes
+rerun: $(VENV)/.test  ## what lessons 01 to 05 and 09 claim is measured again on the real data: seven minutes
 	$(PYTEST) -m rerun
 
 test-fast: $(VENV)/.test  ## for daily work, within two minutes: no lesson is executed, no browser opened
