@@ -74,16 +74,20 @@ def settled(page):
 
 
 def upload(page, *files):
+    settled(page)  # the fields of an upload before this one are still there while a run goes on
     page.get_by_text("A recording of mine").click()
     page.get_by_text("Sampling rate (Hz)").wait_for()
     settled(page)  # the field of an upload is made anew by the run that shows it
+    chip = page.get_by_test_id("stFileChip").filter(has_text=Path(files[-1]).stem).first
     for _ in range(3):
         page.locator("input[type=file]").first.set_input_files([str(file) for file in files])
         try:
-            page.get_by_test_id("stFileChip").filter(has_text=Path(files[-1]).stem).first.wait_for(timeout=15_000)
-            return
+            chip.wait_for(timeout=15_000)
         except TimeoutError:  # on a busy machine a new field may take the place of the one that was given the file
             continue
+        settled(page)
+        if chip.is_visible():
+            return
     raise AssertionError(f"the page has not taken {files}")
 
 
