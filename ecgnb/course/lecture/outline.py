@@ -11,6 +11,7 @@ from typing import Any
 import nbformat
 from bs4 import BeautifulSoup
 
+from ecgnb.course.authoring.text import FOLDED
 from ecgnb.course.lessons import Lesson
 from ecgnb.errors import DataError
 
@@ -85,8 +86,6 @@ class Code:
 
 
 Item = Prose | Said | Fold | Formula | Figure | Table | Code
-
-FOLDED = {"parameters", "hide-input", "hide-cell"}
 
 
 @dataclass
