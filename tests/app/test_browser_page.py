@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import wfdb
 from axe_playwright_python.sync_playwright import Axe
+from browser import MAY_BE_LATE
 from javascript import SOURCE, built_page, runtime_or_skip
 from playwright.sync_api import expect
 
@@ -21,7 +22,7 @@ from ecgnb.datasets import fetch
 from ecgnb.datasets.own.recording import read_one_lead
 from ecgnb.detection.gate import looks_like_ecg
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, MAY_BE_LATE]
 
 MITDB = ("100", "104", "106", "108", "111", "114", "119", "200", "203", "207", "208", "215", "222", "228", "232")
 SVDB = ("800", "803", "820", "849", "880")
