@@ -10,15 +10,18 @@ WORKERS ?= 2
 PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test test-fast rerun fuzz lab app book slides notebooks full weights readme screenshot bench lint constraints clean
+.PHONY: run test test-fast browser rerun fuzz lab app book slides notebooks full weights readme screenshot bench lint constraints clean
 
 run: $(VENV)/.notebooks  ## execute lesson 01, or that of LESSON=02
 	$(BIN)/ecgnb run $(or $(LESSON),01)
 
-test: lint  ## before a change goes in; CI also does what `make rerun` and `make fuzz` do
-	$(PYTEST) -m "not rerun"
+test: lint  ## before a change goes in: ten minutes; CI also does what `make browser`, `rerun` and `fuzz` do
+	$(PYTEST) -m "not rerun and not browser"
 
-rerun: $(VENV)/.test  ## what lessons 01 to 05 and 09 claim is measured again on the real data: seven minutes
+browser: $(VENV)/.test  ## app, lab, book, slides and the page that reads an ECG are opened in Chromium and used
+	$(PYTEST) -m browser
+
+rerun: $(VENV)/.test  ## each lesson by papermill in smoke size, the claims of 01 to 05 and 09 measured again on real data
 	$(PYTEST) -m rerun
 
 test-fast: $(VENV)/.test  ## for daily work, within two minutes: no lesson is executed, no browser opened

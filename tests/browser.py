@@ -15,6 +15,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 # A minute is a bound that a machine with other work to do may miss: a test that waited in vain is begun again, twice at
 # most, and the report says so. What is wrong on a page, rather than late, fails at once.
 MAY_BE_LATE = pytest.mark.flaky(reruns=2, only_rerun=["TimeoutError", "with timeout"])
+IN_CHROMIUM = [pytest.mark.slow, pytest.mark.browser, MAY_BE_LATE]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 

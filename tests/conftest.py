@@ -80,14 +80,14 @@ OF_A_LESSON = {"smoke", "smoke_namespace", "section_faults"}  # fixtures that ex
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what executes a lesson, and what does so on real data; put the longest first."""
+    """Mark what executes a lesson, and what does so by papermill or on real data; put the longest first."""
 
     def rank(item):
         share = shared_run(item.nodeid)
         return next((n for n, kind in enumerate(LONGEST) if kind in share), len(LONGEST)), share
 
     for item in items:
-        if item.path.name.startswith("test_real_run"):
+        if item.path.name.startswith("test_real_run") or "smoke" in item.fixturenames:
             item.add_marker("rerun")
         if OF_A_LESSON & set(item.fixturenames) or item.path.name.startswith("test_real_run"):
             item.add_marker("slow")

@@ -9,13 +9,13 @@ import threading
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import MAY_BE_LATE, open_page
+from browser import IN_CHROMIUM, open_page
 from conftest import ROOT
 from playwright.sync_api import expect
 
 from ecgnb.course.lessons import lessons, parameters
 
-pytestmark = [pytest.mark.slow, MAY_BE_LATE]
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture(scope="module")

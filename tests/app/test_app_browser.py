@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import MAY_BE_LATE, free_port, open_page, serving
+from browser import IN_CHROMIUM, free_port, open_page, serving
 from playwright.sync_api import TimeoutError, expect
 
 from ecgnb.app import serve
@@ -15,7 +15,7 @@ from ecgnb.app.colours import DARK, LIGHT
 from ecgnb.app.plain import WORD_JOINER
 from ecgnb.datasets import load_records
 
-pytestmark = [pytest.mark.slow, MAY_BE_LATE]
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture(scope="module")

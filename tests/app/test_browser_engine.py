@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy
-from browser import open_page
+from browser import IN_CHROMIUM, open_page
 from javascript import Engine, near, numbers, runtime_or_skip
 
 from ecgnb.app.browser.build import runtime_values
@@ -16,7 +16,7 @@ from ecgnb.datasets.windows import fill_gaps, resampling_ratio
 from ecgnb.detection import gate, indices, quality, r_peaks, rhythm
 from ecgnb.errors import EcgnbError
 
-pytestmark = pytest.mark.slow
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture(scope="module")

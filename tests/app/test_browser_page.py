@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import wfdb
 from axe_playwright_python.sync_playwright import Axe
-from browser import MAY_BE_LATE
+from browser import IN_CHROMIUM
 from javascript import SOURCE, built_page, runtime_or_skip
 from playwright.sync_api import expect
 
@@ -22,7 +22,7 @@ from ecgnb.datasets import fetch
 from ecgnb.datasets.own.recording import read_one_lead
 from ecgnb.detection.gate import looks_like_ecg
 
-pytestmark = [pytest.mark.slow, MAY_BE_LATE]
+pytestmark = IN_CHROMIUM
 
 MITDB = ("100", "104", "106", "108", "111", "114", "119", "200", "203", "207", "208", "215", "222", "228", "232")
 SVDB = ("800", "803", "820", "849", "880")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from browser import open_page
+from browser import IN_CHROMIUM, open_page
 from conftest import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +12,7 @@ from ecgnb.datasets.own.recording import read_one_lead
 from ecgnb.detection import gate
 from ecgnb.errors import EcgnbError
 
-pytestmark = pytest.mark.slow
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture(scope="module")

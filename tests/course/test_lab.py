@@ -11,14 +11,14 @@ import time
 import jupytext
 import nbformat
 import pytest
-from browser import MAY_BE_LATE, free_port, open_page, serving
+from browser import IN_CHROMIUM, free_port, open_page, serving
 from conftest import ROOT
 from playwright.sync_api import TimeoutError, expect
 
 from ecgnb.course.lessons import find, profile_parameters
 from ecgnb.paths import HEADLESS
 
-pytestmark = [pytest.mark.slow, MAY_BE_LATE]
+pytestmark = IN_CHROMIUM
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # every cell is there to be looked at
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},

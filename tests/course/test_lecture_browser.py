@@ -4,7 +4,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import MAY_BE_LATE, open_page
+from browser import IN_CHROMIUM, open_page
 from conftest import ROOT
 
 from ecgnb.course.lecture.outline import read_outline
@@ -14,7 +14,7 @@ from ecgnb.course.lecture.summary import read_glossary, summarise, write_summari
 from ecgnb.course.lessons import lessons
 from ecgnb.errors import DataError
 
-pytestmark = [pytest.mark.slow, MAY_BE_LATE]
+pytestmark = IN_CHROMIUM
 
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa"]}, "preload": False, "resultTypes": ["violations"]}
 

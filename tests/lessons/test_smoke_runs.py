@@ -72,8 +72,8 @@ def test_a_second_run_shows_the_same(smoke, smoke_namespace):
             np.testing.assert_array_equal(one[name], other[name])
 
 
-def test_a_blank_exercise_fails_at_its_check_and_the_solution_passes(smoke, smoke_namespace, capsys):
-    lesson, _ = smoke
+@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.number)
+def test_a_blank_exercise_fails_at_its_check_and_the_solution_passes(lesson, smoke_namespace, capsys):
     for exercise in exercises(lesson):
         if exercise.check:
             namespace = smoke_namespace(lesson.number) | {"answered": answered}
@@ -85,6 +85,7 @@ def test_a_blank_exercise_fails_at_its_check_and_the_solution_passes(smoke, smok
             assert capsys.readouterr().out.endswith("right\n")
 
 
+@pytest.mark.rerun
 @pytest.mark.slow
 def test_lesson_02_runs_on_pre_cut_files(tmp_path):
     """The random split on mitbih_train.csv and mitbih_test.csv, here written from synthetic beats."""
