@@ -14,7 +14,7 @@ import pytest
 from ecgnb.course.authoring import quiz, text
 from ecgnb.course.authoring.__main__ import main
 from ecgnb.course.authoring.numbers import evaluate, filled, values
-from ecgnb.course.authoring.quiz import broken, faults, quiz_lines, quiz_path, read_quiz
+from ecgnb.course.authoring.quiz import broken, faults, quiz_lines, quiz_path, read_quiz, with_numbers
 from ecgnb.course.lessons import Lesson, code_sha256, lessons, results_path
 from ecgnb.errors import UsageError
 
@@ -111,7 +111,7 @@ def test_a_recording_that_makes_an_answer_wrong_is_found_out(number, path, value
 @each_lesson
 def test_the_lesson_shows_it_between_its_marks(lesson):
     """In the script and in the notebook, in one cell of text; no code is left of it that a reader would have to run."""
-    shown = "\n".join(quiz_lines(read_quiz(quiz_path(lesson)), values(recorded(lesson))))
+    shown = "\n".join(quiz_lines(with_numbers(read_quiz(quiz_path(lesson)), values(recorded(lesson)))))
     for notebook in (jupytext.read(lesson.script), nbformat.read(lesson.notebook, as_version=4)):
         (place,) = [place for place, cell in enumerate(notebook.cells) if cell.source.startswith("## Quiz\n")]
         cell, after = notebook.cells[place : place + 2]
@@ -148,7 +148,7 @@ class Folds(HTMLParser):
 @each_lesson
 def test_its_html_is_whole_and_its_lines_are_text(lesson):
     questions = read_quiz(quiz_path(lesson))
-    lines = quiz_lines(questions, values(recorded(lesson)))
+    lines = quiz_lines(with_numbers(questions, values(recorded(lesson))))
     folds = Folds()
     folds.feed("\n".join(lines))
     folds.close()
@@ -167,7 +167,7 @@ def test_how_a_question_is_written(tmp_path):
     path.write_text(SMALL)
     (question,) = read_quiz(path)
     assert broken(question, values(RUN)) == []
-    made = "\n".join(quiz_lines([question], values(RUN)))
+    made = "\n".join(quiz_lines(with_numbers([question], values(RUN))))
     assert "**1.** The F1 is 0.50. Is *that* good &amp; fair, at &#36;5?" in made
     opened = '<details class="choice wrong"><summary>A. Yes, it&rsquo;s <code>a &lt; b</code></summary>'
     assert opened in " ".join(made.split())
@@ -192,7 +192,7 @@ def test_what_a_term_stands_for(term, value):
 
 def shown_and_checked(path):
     questions = read_quiz(path)
-    quiz_lines(questions, values(RUN))
+    with_numbers(questions, values(RUN))
     broken(questions[0], values(RUN))
 
 

@@ -12,7 +12,7 @@ import operator
 import re
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,16 +127,44 @@ def faults(lesson: Lesson, run: dict[str, Any]) -> list[str]:
     return [f"question {number}: {one}" for number, question in asked for one in broken(question, values(run))]
 
 
-def quiz_lines(questions: list[Question], metrics: dict[str, Any]) -> list[str]:
-    """Return a quiz as lines of Markdown, each choice a fold."""
+def with_numbers(questions: list[Question], metrics: dict[str, Any]) -> list[Question]:
+    """Return questions with a run's numbers in place of their placeholders.
+
+    Raises
+    ------
+    UsageError
+        For a metric that the run has not, or a format that does not fit it.
+    """
+
+    def choice_of(one: Choice) -> Choice:
+        return replace(one, text=filled(one.text, metrics), because=filled(one.because, metrics))
+
+    return [
+        replace(one, ask=filled(one.ask, metrics), choices=tuple(choice_of(choice) for choice in one.choices))
+        for one in questions
+    ]
+
+
+def lettered(question: Question) -> list[tuple[str, Choice]]:
+    """Return a question's choices, each with its letter."""
+    return list(zip("ABCD", question.choices, strict=False))
+
+
+def verdict(choice: Choice) -> str:
+    """Return what a choice is, in Markdown."""
+    return "**Right.**" if choice.right else "**No.**"
+
+
+def quiz_lines(questions: list[Question]) -> list[str]:
+    """Return a quiz, its numbers in place, as lines of Markdown, each choice a fold."""
     lines = textwrap.wrap(INTRODUCTION, WIDTH)
     for number, question in enumerate(questions, 1):
-        lines += ["", *_wrapped(f"**{number}.** {_prose(question.ask, metrics)}"), ""]
-        for letter, choice in zip("ABCD", question.choices, strict=False):
-            kind, verdict = ("right", "**Right.**") if choice.right else ("wrong", "**No.**")
-            text = f"{letter}. {_summary(choice.text, metrics)}"
+        lines += ["", *_wrapped(f"**{number}.** {_prose(question.ask)}"), ""]
+        for letter, choice in lettered(question):
+            kind = "right" if choice.right else "wrong"
+            text = f"{letter}. {_summary(choice.text)}"
             lines += _wrapped(f'<details class="choice {kind}"><summary>{text}</summary>')
-            lines += ["", *_wrapped(f"{verdict} {_prose(choice.because, metrics)}"), "</details>"]
+            lines += ["", *_wrapped(f"{verdict(choice)} {_prose(choice.because)}"), "</details>"]
     return lines
 
 
@@ -150,12 +178,12 @@ def _wrapped(text: str) -> list[str]:
     return lines
 
 
-def _prose(text: str, metrics: dict[str, Any]) -> str:
-    """Return text with its numbers in place, and nothing in it that Markdown would take for HTML or for a formula."""
-    return html.escape(filled(text, metrics), quote=False).replace("$", "&#36;")
+def _prose(text: str) -> str:
+    """Return text with nothing in it that Markdown would take for HTML or for a formula."""
+    return html.escape(text, quote=False).replace("$", "&#36;")
 
 
-def _summary(text: str, metrics: dict[str, Any]) -> str:
+def _summary(text: str) -> str:
     """Return a choice as HTML, with the quotes that the book has: within a summary nothing is Markdown."""
-    made = re.sub(r"`([^`]*)`", r"<code>\1</code>", _prose(text, metrics))
+    made = re.sub(r"`([^`]*)`", r"<code>\1</code>", _prose(text))
     return re.sub(r'"([^"]*)"', r"&ldquo;\1&rdquo;", made).replace("'", "&rsquo;")

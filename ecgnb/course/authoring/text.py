@@ -12,7 +12,7 @@ import jupytext
 
 from ecgnb.course import sections
 from ecgnb.course.authoring.numbers import values
-from ecgnb.course.authoring.quiz import quiz_lines, quiz_path, read_quiz
+from ecgnb.course.authoring.quiz import Question, quiz_lines, quiz_path, read_quiz, with_numbers
 from ecgnb.course.lessons import PROFILES, Lesson, code_sha256, lessons, parameters, results_path
 from ecgnb.paths import checkout
 
@@ -63,13 +63,19 @@ def lesson_text(lesson: Lesson) -> str:
     if table and is_earlier(lesson, full):
         table += ["", f"*This table was {EARLIER}.*"]
     text = _fill(text, "search", table, "# ")  # first: its words are read, too
-    if "default" in runs and quiz_path(lesson).is_file():
-        text = _fill(text, "quiz", quiz_lines(read_quiz(quiz_path(lesson)), values(runs["default"])), "# ")
+    if questions := recorded_quiz(lesson):
+        text = _fill(text, "quiz", quiz_lines(questions), "# ")
     prose, everything = reading_minutes(jupytext.reads(text, fmt="py:percent"))
     lines = [f"*Reading:* about {prose} minutes, {everything} with every line of code."]
     if runs:
         lines.append(f"*Running*, as measured {_times(lesson, runs)}.")
     return _fill(text, "times", lines, "# > ")
+
+
+def recorded_quiz(lesson: Lesson) -> list[Question]:
+    """Return a lesson's quiz with the numbers of its recorded default run; nothing where there is no quiz or no run."""
+    runs, path = recorded(lesson), quiz_path(lesson)
+    return with_numbers(read_quiz(path), values(runs["default"])) if "default" in runs and path.is_file() else []
 
 
 def reading_minutes(notebook: Any) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ecgnb.course.authoring.text import recorded_quiz
 from ecgnb.course.lecture.outline import Figure, Outline
 from ecgnb.course.lecture.quiz import quiz_slides
 from ecgnb.course.lecture.slide import MOST_WORDS, Slide
@@ -45,7 +46,7 @@ def ending_slides(outline: Outline) -> list[Slide]:
     where = f"Blank cells and checks: `notebooks/exercises/{outline.lesson.notebook.name}`."
     found = [
         Slide("list", "Exercises", body=listed, notes=[where]),
-        *quiz_slides(outline.section("Quiz")),
+        *quiz_slides(recorded_quiz(outline.lesson)),
         Slide("list", "What you learned", body=goals(learned), notes=["Goal by goal: what was the number?"]),
         Slide("text", "In practice", body=shortened(practice, MOST_WORDS), notes=[practice]),
         Slide("text", "Next", body=shortened(following, MOST_WORDS), notes=[references]),

@@ -204,15 +204,10 @@ def _of_output(output: Any, tag: str) -> list[Item]:
         alt = about.get("image/png", {}).get("alt", "")
         return [Figure(f"data:image/png;base64,{''.join(data['image/png'].split())}", alt, tag)]
     if "text/markdown" in data:
-        return [_of_said(block, tag) for block in _blocks(data["text/markdown"])]
+        return [Said(block, tag) for block in _blocks(data["text/markdown"])]
     if "<table" in data.get("text/html", "") and "ecgnb_source" not in about and "application/json" not in data:
         return [_of_table(data["text/html"], tag)]
     return []
-
-
-def _of_said(block: str, tag: str) -> Item:
-    fold = FOLD.fullmatch(block)
-    return Fold(_plain(fold[1]), fold[2].strip(), tag) if fold else Said(block, tag)
 
 
 def _of_table(html: str, tag: str) -> Table:
