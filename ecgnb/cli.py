@@ -69,15 +69,14 @@ def list_lessons(
     copy: Annotated[Path | None, typer.Option(help="Copy them to this new folder, to work on.")] = None,
 ) -> None:
     """List the lessons, or copy them to a folder of your own."""
-    from ecgnb.course.lessons import (
-        copy_lessons,
-        lessons,  # papermill takes a second to import, and only half of the commands need it
-    )
-
     if copy is None:
+        from ecgnb.course.lessons import lessons  # papermill takes a second, and only half of the commands need it
+
         rows = [(found.number, found.title, shown(found.notebook)) for found in lessons()]
         _print(("lesson", "title", "notebook"), rows)
         return
+    from ecgnb.course.copying import copy_lessons
+
     folder = copy_lessons(copy)
     print(f"the lessons are in {folder}")
     quoted = subprocess.list2cmdline([str(folder)]) if os.name == "nt" else shlex.quote(str(folder))

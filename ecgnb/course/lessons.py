@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +20,6 @@ from ecgnb.errors import UsageError
 from ecgnb.paths import checkout
 
 PROFILES = ("smoke", "default", "full")
-
-# Of the book alone, or made anew where it is wanted.
-NOT_COPIED = ("__pycache__", ".ipynb_checkpoints", "_*", "generated", "conf.py", "index.md", "ecgnb_*.py", "browser")
 
 
 @dataclass(frozen=True)
@@ -71,36 +67,6 @@ def lessons() -> list[Lesson]:
     """Return all lessons, in order."""
     scripts = sorted(path for path in lessons_dir().glob("[0-9][0-9]_*.py") if path.is_file())
     return [Lesson(script.stem[:2], script.stem, script) for script in scripts]
-
-
-def copy_lessons(folder: str | Path) -> Path:
-    """Copy the lessons, with their figures, exercises and recorded results, to a folder of one's own.
-
-    Parameters
-    ----------
-    folder : path
-        A new one, or an empty one.
-
-    Returns
-    -------
-    Path
-        Where they are.
-
-    Raises
-    ------
-    UsageError
-        Where the folder holds something, lies inside the lessons or cannot be written.
-    """
-    source, target = lessons_dir(), Path(folder).expanduser().resolve()
-    if target.is_relative_to(source):
-        raise UsageError(f"{target} lies among the lessons themselves; expected a folder elsewhere")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"{target} is there already, and not an empty folder; expected a new one")
-    try:
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns(*NOT_COPIED), dirs_exist_ok=True)
-    except OSError as fault:  # of one file, or `shutil.Error` of many
-        raise UsageError(f"cannot copy the lessons to {target}: {brief(str(fault))}") from None
-    return target
 
 
 def find(number: str) -> Lesson:

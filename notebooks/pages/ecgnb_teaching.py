@@ -17,13 +17,9 @@ def write_parts(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "pages" / "generated"
     folder.mkdir(exist_ok=True)
     picture = f"```{{raw}} html\n{teaching.course_picture()}\n```\n"
-    parts = {
-        "map_picture.md": picture,
-        "map_words.md": teaching.course_in_words(),
-        "times.md": teaching.times_table(),
-    }
+    parts = {"map_picture": picture, **teaching.parts_in_words()}
     for name, text in parts.items():
-        path = folder / name
+        path = folder / f"{name}.md"
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
 

@@ -1,5 +1,6 @@
 """The lessons as files: where they are, how they travel, how they are copied."""
 
+import re
 import subprocess
 import tomllib
 
@@ -7,7 +8,9 @@ import pytest
 from conftest import ROOT, ecgnb
 
 from ecgnb.course import lessons as room
-from ecgnb.course.lessons import copy_lessons, lessons, lessons_dir
+from ecgnb.course.authoring.plain_pages import plain_page
+from ecgnb.course.copying import copy_lessons
+from ecgnb.course.lessons import lessons, lessons_dir
 from ecgnb.errors import UsageError
 
 
@@ -34,6 +37,33 @@ def test_a_copy_is_whole_and_runs_from_there(tmp_path, monkeypatch):
     assert not list(folder.rglob("__pycache__")) and not (folder / "conf.py").exists()
     monkeypatch.setenv("ECGNB_LESSONS_DIR", str(folder))
     assert lessons_dir() == folder and [one.number for one in lessons()][:2] == ["01", "02"]
+
+
+def test_a_copys_pages_need_no_book(tmp_path):
+    folder = copy_lessons(tmp_path / "mine") / "pages"
+    pages = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    assert {"instructors.md", "map.md", "glossary.md", "cards.md"} <= set(pages) and not [
+        n for n in pages if "api" in n
+    ]
+    for name, text in pages.items():
+        assert not re.search(r"\{\{|^`{3}\{|^:{3}|^: ", text, re.MULTILINE), (
+            f"{name} holds what only the book understands"
+        )
+        assert text.count("<details>") == text.count("</details>")
+        for address in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            assert (folder / address).is_file(), f"{name} leads to {address}, which is not there"
+    assert "<summary>Why does the bootstrap draw records and not beats?</summary>" in pages["instructors.md"]
+    assert "| 09 | [Find several diagnoses" in pages["instructors.md"] and "builds on 01" in pages["map.md"]
+    assert "### Model card: beat_sequence" in pages["cards.md"] and 'lesson: "03"' in pages["sweeps.md"]
+    assert "**R peak**: The top of" in pages["glossary.md"]
+
+
+def test_a_copys_page_says_what_it_lacks(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("```{include} ../../data/NONE.md\n:start-line: 2\n```\n\n```{include} generated/sweep.md\n```\n")
+    assert plain_page(page) == (
+        "*(This part is in the repository alone: `data/NONE.md`.)*\n\n*(This part is in the book alone.)*\n"
+    )
 
 
 def test_a_copy_overwrites_nothing(tmp_path):

@@ -118,6 +118,11 @@ def course_in_words() -> str:
     return "\n".join(lines)
 
 
+def parts_in_words() -> dict[str, str]:
+    """Return what these pages include and is text, by its name."""
+    return {"map_words": course_in_words(), "times": times_table()}
+
+
 def times_table() -> str:
     """Return how long each lesson takes: to read, to read with its code, and each recorded run; its exercises."""
     head = f"| | lesson | text | with code | {' | '.join(f'run: {name}' for name in PROFILES)} | exercises |"
