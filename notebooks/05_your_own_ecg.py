@@ -485,6 +485,8 @@ show_text(
 # One would say V: wide, so less steep than its neighbours, and early, in the shadow of a T wave. In the recorded run N, S
 # and V were missed about equally often. (Of its seven Q beats one was missed, which says little.)
 # </details>
+#
+# How many beats of each class are found:
 
 # %%
 detect = partial(detection.detect_r_peaks, detector=detector)
@@ -906,6 +908,8 @@ show_text(
 # In the recorded run, for four in five. A network that never met such a patient does not know that it does not know: it is
 # **overconfident**.
 # </details>
+#
+# Three beats of one recording, with the network's confidence, its likeliest class and the true class:
 
 
 # %%

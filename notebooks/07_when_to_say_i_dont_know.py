@@ -490,6 +490,7 @@ pd.Series(areas, name="mean risk over all coverages (AURC)").to_frame().round(4)
 #
 # Now we choose, on the held-out patients: the confidence that `answered` of their beats
 # reach. (So their coverage is `answered` by construction; that of DS2 is a result.)
+# What it buys the held-out patients, and DS2:
 
 # %%
 min_confidence = float(np.quantile(sure_of, 1 - answered))

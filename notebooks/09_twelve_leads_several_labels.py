@@ -645,6 +645,8 @@ if of_course and epochs >= 20 and n_seeds >= 3:
 # Nothing: by Einthoven's law the other four follow from the two. If the scores differ, it's the
 # training, not the heart.
 # </details>
+#
+# Each set of leads by its macro AUROC, and by how far that is from the twelve's:
 
 # %%
 LEAD_SETS = {
@@ -879,6 +881,9 @@ def pretrained(signal):
 set_seed(seed)
 READY = {"nothing": [new_network()] * len(folds)}
 some = np.random.default_rng(seed).permutation(len(foreign))[:n_training]
+
+# %% [markdown]
+# The error in what was hidden, when pretraining began and when it ended:
 
 # %% tags=["nbval-ignore-output"]
 errors_of = {}

@@ -30,10 +30,8 @@ def option(command, name):
     return inspect.signature(command).parameters[name].default
 
 
-NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-IN_WORDS = dict(enumerate(NUMBERS))
-    enumerate(["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"])
-)
+NAMES = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+IN_WORDS = dict(enumerate(NAMES))
 REGISTRY = ROOT / "ecgnb" / "datasets" / "store" / "registry"
 N_TWELVE = (REGISTRY / "ptbxl.sha256").read_text().count(".hea  ")
 RUNS = {

@@ -347,6 +347,7 @@ def test_each_lesson_gives_a_lecture(lesson_):
     assert sum(bool(slide.notes) for slide in found) >= 0.8 * len(found)
     for slide in found:
         assert slide.figure is None or slide.figure.alt
+        assert slide.table is None or slide.caption, f"what does the table below {slide.heading} show?"
         if slide.kind not in ("list", "quiz"):
             assert n_words(slide.body) <= MOST_WORDS + 1 and n_words(slide.caption) <= MOST_WORDS, slide.heading
 

@@ -89,7 +89,8 @@ class _Walk:
             last.notes += [*self.heard, f"**Answer.** {text[seen.end() :]}"]
             self.heard, self.before = [], ""
             return
-        self.asked = ""
+        if not text.rstrip().endswith(":"):  # what leads to a table does not end the wait for an answer
+            self.asked = ""
         is_first = not self.slides and not self.heard
         self.heard.append(text)
         if is_first and self.section.level == 2 and not text.startswith(("- ", ">", "|")):
