@@ -18,7 +18,7 @@ def test_the_wheel_takes_along_all_that_a_lesson_needs():
     files = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["data-files"]
     taken = {path for globs in files.values() for one in globs for path in ROOT.glob(one)}
     listed = subprocess.run(["git", "ls-files", "notebooks"], cwd=ROOT, capture_output=True, text=True, check=True)
-    of_the_book = ("notebooks/pages/_static/", "notebooks/browser/")
+    of_the_book = ("notebooks/pages/_static/", "notebooks/pages/api/", "notebooks/browser/")
     needed = {ROOT / name for name in listed.stdout.split() if not name.startswith(of_the_book)}
     left = {path.name for path in needed - taken}
     left = {name for name in left if not name.startswith("ecgnb_")}  # extensions of Sphinx
