@@ -20,15 +20,26 @@ INTERVAL = re.compile(r"\([-+]?\d[\d.]*%? to [-+]?\d[\d.]*%?\)")
 
 # Whoever reads a sentence by itself must know what it is about.
 LEANS = re.compile(
-    r"(?:It|Its|They|That|This|These|Those|To|So|But|And|There|By|Of (?:these|them)|On the same|With the|Mean minus"
-    r"|\d+ of the|- |\||\()|.*\b(?:of the (?:two|three|four|five|six)|this table|must score)\b"
+    r"(?:It|Its|They|That|This|These|Those|To|So|But|And|There|By|Of (?:these|them|its|their)|On the same|With the"
+    r"|Mean minus|The (?:best|worst|widest|order|interval|rest) (?!of )"
+    r"|(?:High|Low|Larg|Small)est\b|\d+ of the|- |\||\()"
+    r"|.*\b(?:of the (?:two|three|four|five|six)|in the (?:high|low)est|this table|must score)\b"
 )
+
+# And a number alone says nothing: of which measure, or of what a share?
+MEASURED = re.compile(
+    r"F1|AU(?:ROC|PRC)|ECE|(?:accuracy|error|correlation|sensitivity|confidence|risk|coverage)\b|\d\** m?(?:s|V)\b"
+    r"|%\)?\** of\b|^Of ",
+    re.IGNORECASE,
+)
+
+OWN_NAME = re.compile(r"(?<!\*)\*[^*\s]+\*(?!\*)")  # slanted: what a lesson calls a thing that it made itself
 
 BY_HAND = re.compile(r"\b(?:by hand|in the open|by the definition)[,:]", re.IGNORECASE)
 
 MOST_NUMBERS, FEWEST_NUMBERS = 5, 4  # sentences
 
-SHORTEST, LONGEST = 6, 36  # words of one
+SHORTEST, LONGEST = 8, 36  # words of one
 
 MOST_LINES, MOST_TERMS = 6, 5
 
@@ -144,20 +155,33 @@ def read_glossary(path: Path) -> dict[str, str]:
 
 def _numbers(outline: Outline, headline: str) -> list[str]:
     """Return the run's headline, and of each other chapter a sentence that holds an interval, or else a number."""
-    found, known = sentences(headline), set(_values(headline))
+    found, known = _told_alone(sentences(headline)), set(_values(headline))
     for least, pattern in ((MOST_NUMBERS, INTERVAL), (FEWEST_NUMBERS, re.compile(r"\d\.\d|\d%"))):
         for _, items in _chapters(outline):
             said = [one for item in items if isinstance(item, Said) for one in sentences(item.text)]
-            fit = [
-                one
-                for one in said
-                if pattern.search(one) and not LEANS.match(one) and SHORTEST <= n_words(one) <= LONGEST
-            ]
+            fit = [one for one in said if pattern.search(one) and _stands_alone(one)]
             new = [one for one in fit if not known & set(_values(one)) and one not in found]
             if new and len(found) < least:
                 found.append(new[0])
                 known |= set(_values(new[0]))
     return found[:MOST_NUMBERS]
+
+
+def _stands_alone(sentence: str) -> bool:
+    """Say whether a sentence is short enough, and makes sense to who reads no other."""
+    is_told = MEASURED.search(sentence) and not LEANS.match(sentence) and not OWN_NAME.search(sentence)
+    return bool(is_told) and SHORTEST <= n_words(sentence) <= LONGEST
+
+
+def _told_alone(parts: list[str]) -> list[str]:
+    """Return sentences, each with those behind it that lean on it."""
+    found: list[str] = []
+    for one in parts:
+        if found and LEANS.match(one):
+            found[-1] += f" {one}"
+        else:
+            found.append(one)
+    return found
 
 
 def _values(text: str) -> list[str]:
