@@ -159,6 +159,13 @@ def test_notes_begin_with_what_to_ask_and_leave_out_what_leads_to_code(lesson):
     ]
 
 
+@pytest.mark.parametrize(("below", "told"), [(figure(), "Here is the list. Read it."), (frame(20), "Read it.")])
+def test_an_opening_points_at_nothing_that_is_not_shown(lesson, below, told):
+    cells = [prose("## The data\n\nHere is the list. Read it."), code(below)]
+    (found,) = [one for one in slides(lesson(TITLE, *cells, END)) if one.kind == "opening"]
+    assert found.body == told and found.notes == ["Here is the list. Read it."]
+
+
 def test_tags_say_what_structure_cannot(lesson):
     cells = [prose("## The data"), *(code(figure(f"Figure {n}."), tags=["slide"]) for n in range(40))]
     found = slides(

@@ -7,17 +7,22 @@ paragraphs around it. A deck that would grow too long for a lecture loses what t
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections import Counter
 
 from ecgnb.course.lecture.ends import ending_slides, opening_slides
 from ecgnb.course.lecture.outline import Outline
 from ecgnb.course.lecture.slide import Slide
 from ecgnb.course.lecture.walk import section_slides
+from ecgnb.course.lecture.words import sentences
 
 MOST_SLIDES = 35  # three quarters of an hour
 
 # Chapters that are work at a desk, or have slides of their own.
 LEFT_OUT = {"Setup", "Exercises", "Quiz", "What you learned", "The record of this run"}
+
+POINTS = re.compile(r"\b[Hh]ere (?:is|are|they are)\b")  # to what comes below it in the lesson
 
 
 def deck(outline: Outline) -> list[Slide]:
@@ -30,7 +35,9 @@ def deck(outline: Outline) -> list[Slide]:
         if chapter not in LEFT_OUT:
             body += section_slides(chapter, section)
     body = _fitting(body, MOST_SLIDES - len(first) - len(last))
-    for slide in body:
+    for slide, following in itertools.zip_longest(body, body[1:]):
+        if slide.kind == "opening" and not (following and following.is_visual and following.chapter == slide.chapter):
+            slide.body = " ".join(one for one in sentences(slide.body) if not POINTS.search(one)) or slide.body
         slide.finish()
     return [*first, *body, *last]
 
