@@ -17,7 +17,8 @@ def write_parts(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "pages" / "generated"
     folder.mkdir(exist_ok=True)
     picture = f"```{{raw}} html\n{teaching.course_picture()}\n```\n"
-    parts = {"map_picture": picture, **teaching.parts_in_words()}
+    texts = {name: part() for name, part in teaching.PARTS_IN_WORDS.items()}
+    parts = {"map_picture": picture, **texts}
     for name, text in parts.items():
         path = folder / f"{name}.md"
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
@@ -32,7 +33,7 @@ def fill(app: Sphinx, page: str, source: list[str]) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Tell Sphinx."""
-    parts = ("map_picture", "map_words", "times")
+    parts = ("map_picture", *teaching.PARTS_IN_WORDS)
     app.config.exclude_patterns += [f"pages/generated/{name}.md" for name in parts]
     app.connect("builder-inited", write_parts)
     app.connect("source-read", fill)

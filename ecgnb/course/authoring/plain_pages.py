@@ -42,7 +42,8 @@ def _part(folder: Path, found: re.Match[str]) -> str:
     """Return what an include brings: a part made of lessons and runs, or a file of the course or of the package."""
     kind, name, options = found.groups()
     if name.startswith("generated/"):
-        return teaching.parts_in_words().get(Path(name).stem, "*(This part is in the book alone.)*")
+        part = teaching.PARTS_IN_WORDS.get(Path(name).stem)
+        return part() if part else "*(This part is in the book alone.)*"
     of_package = name.partition("../../ecgnb/")[2]
     path = PACKAGE / of_package if of_package else folder / name
     if not path.is_file():

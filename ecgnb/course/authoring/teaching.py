@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -33,7 +35,7 @@ COLUMN, ROW = 246, 168  # from one to the next
 
 def needs(lesson: Lesson) -> list[str]:
     """Return the numbers of the lessons that a lesson says it needs."""
-    prose = "\n\n".join(c.source for c in jupytext.read(lesson.script).cells if c.cell_type == "markdown")
+    prose = "\n\n".join(c.source for c in _notebook(lesson).cells if c.cell_type == "markdown")
     found = re.search(r"\*\*You need\*\*(.+?)(?:\n\n|\Z)", prose, re.DOTALL)
     if found is None:
         raise UsageError(f"lesson {lesson.number} does not say what it needs; expected a paragraph **You need**")
@@ -118,17 +120,12 @@ def course_in_words() -> str:
     return "\n".join(lines)
 
 
-def parts_in_words() -> dict[str, str]:
-    """Return what these pages include and is text, by its name."""
-    return {"map_words": course_in_words(), "times": times_table()}
-
-
 def times_table() -> str:
     """Return how long each lesson takes: to read, to read with its code, and each recorded run; its exercises."""
     head = f"| | lesson | text | with code | {' | '.join(f'run: {name}' for name in PROFILES)} | exercises |"
     lines = [head, "|---|---|---|---|---|" + "---|" * len(PROFILES)]
     for lesson in lessons():
-        few, many = reading_minutes(jupytext.read(lesson.script))
+        few, many = reading_minutes(_notebook(lesson))
         runs = recorded(lesson)
         times = [_time(lesson, runs.get(name)) for name in PROFILES]
         cells = [lesson.number, f"[{lesson.title}](../{lesson.name})"]
@@ -159,7 +156,7 @@ def filled(text: str) -> str:
 
 
 def _hours(numbers: list[str]) -> str:
-    minutes = sum(reading_minutes(jupytext.read(find(number).script))[1] for number in numbers)
+    minutes = sum(reading_minutes(_notebook(find(number)))[1] for number in numbers)
     return f"{minutes / 60:.1f} hours"
 
 
@@ -170,3 +167,18 @@ def _number(found: re.Match[str]) -> str:
         return put_in(f"{{{term}}}", values(run)).replace("-", "\N{MINUS SIGN}")
     except UsageError as fault:
         raise UsageError(f"the recorded default run of lesson {number}: {fault}") from None
+
+
+def _notebook(lesson: Lesson) -> Any:
+    """Return a lesson's cells."""
+    return _parsed(lesson.script.read_text(encoding="utf-8"))
+
+
+@functools.lru_cache
+def _parsed(script: str) -> Any:
+    """Return a script's cells; to part a long one takes a while."""
+    return jupytext.reads(script, fmt="py:percent")
+
+
+# What these pages include and is text, by its name.
+PARTS_IN_WORDS: dict[str, Callable[[], str]] = {"map_words": course_in_words, "times": times_table}
