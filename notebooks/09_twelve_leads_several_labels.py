@@ -1244,8 +1244,8 @@ doubtful.labels[["superclass", "answer"]].set_index("superclass").T
 # - You *read* twelve leads, and proved that six of them say what two say.
 # - You *scored* several labels at once, beside prevalence, age and sex, and a cardiologist's
 #   measures.
-# - You *trained* networks for several labels on some hundred recordings, each crop another one,
-#   and saw measurements with trees do better.
+# - You *trained* networks for several labels on some hundred recordings, cropped anew each
+#   time, and saw measurements with trees do better.
 # - You *compared* twelve leads with fewer on the same patients.
 # - You *drew* a learning curve, and didn't draw it too far.
 # - You *tested* pretraining without labels.
