@@ -33,7 +33,10 @@ def option(command, name):
 NAMES = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 IN_WORDS = dict(enumerate(NAMES))
 REGISTRY = ROOT / "ecgnb" / "datasets" / "store" / "registry"
-N_TWELVE = (REGISTRY / "ptbxl.sha256").read_text().count(".hea  ")
+N_RECORDS = {
+    name: (REGISTRY / f"{name}.sha256").read_text().count(".hea  ") for name in ("mitdb", "svdb", "ludb", "ptbxl")
+}
+N_TWELVE = N_RECORDS["ptbxl"]
 RUNS = {
     (lesson.number, profile): json.loads(results_path(lesson, profile).read_text())
     for lesson in lessons()
@@ -58,7 +61,13 @@ TOLD = [
     ("notebooks/pages/grading.md", f"and {LIMITS.processes} processes are the most"),
     ("README.md", f"at http://localhost:{option(cli.web_app, 'port')}"),
     ("notebooks/pages/grading.md", f"Notebooks of more than {MOST_BYTES // 2**20} MB"),
-    ("data/README.md", f"PTB-XL, {N_TWELVE} of its 21,799 records"),
+    (
+        "data/README.md",
+        f"PTB-XL, {N_TWELVE} of its 21,799 records ({RUNS['09', 'default']['metrics']['n_patients']} patients)",
+    ),
+    ("data/README.md", f"Arrhythmia Database: {N_RECORDS['mitdb']} records of 30 minutes"),
+    ("data/README.md", f"Supraventricular Arrhythmia Database: {N_RECORDS['svdb']} records of 30 minutes"),
+    ("data/README.md", f"Electrocardiography Database: {N_RECORDS['ludb']} records of 10 seconds"),
 ]
 
 
