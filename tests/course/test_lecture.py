@@ -132,6 +132,13 @@ def test_a_guess_is_asked_before_it_is_answered(lesson):
     assert found[found.index(guess) + 1].heading == "Which is it?", "the figure answers it"
 
 
+@pytest.mark.parametrize(("below", "heading"), [("", "Guess first"), ("### One wave\n\n", "Guess first · One wave")])
+def test_a_guess_says_what_it_is_about(lesson, below, heading):
+    fold = "<details><summary>Guess first: which is it?</summary>\n\nThe first.\n</details>"
+    found = slides(lesson(TITLE, prose(f"## The data\n\nTwo.\n\n{below}{fold}"), code(figure()), END))
+    assert next(slide for slide in found if slide.kind == "guess").heading == heading
+
+
 @pytest.mark.parametrize(
     "seen",
     [

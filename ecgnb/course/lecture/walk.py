@@ -108,9 +108,9 @@ class _Walk:
             if question:
                 body = shortened(question, MOST_WORDS)
                 choices = " · ".join(_terms(self.heard)) if re.match("which", question, re.IGNORECASE) else ""
-                self._add(
-                    Slide("guess", "Guess first", body=body, caption=choices, notes=[f"**Answer.** {item.text}"]), item
-                )
+                where = "" if self.section.title == self.chapter else f" · {self.section.title}"  # else it is not shown
+                notes = [f"**Answer.** {item.text}"]
+                self._add(Slide("guess", f"Guess first{where}", body=body, caption=choices, notes=notes), item)
                 return
         elif last and last.is_visual:
             last.say(last.caption or " ".join(asked[-1:]))
