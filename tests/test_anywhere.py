@@ -136,6 +136,7 @@ def test_a_console_of_few_letters_is_enough(tmp_path, environment):
     assert done.returncode == 2 and b"unknown lesson" in done.stderr and b"Traceback" not in done.stderr
 
 
+@pytest.mark.rerun
 @pytest.mark.slow
 def test_a_lesson_runs_under_a_narrow_encoding(tmp_path):
     done = narrow(["run", "01", "--profile", "smoke", "--output-dir", "out"], NARROW[1], tmp_path)

@@ -55,6 +55,7 @@ def expecting(cell, **output):
     return cell
 
 
+@pytest.mark.rerun
 @pytest.mark.slow
 def test_a_student_runs_the_notebook_of_lesson_01(tmp_path):
     """Blank and then solved, in a kernel, under nbval; in this process all lessons' are: test_smoke_runs."""
