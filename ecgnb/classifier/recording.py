@@ -16,7 +16,7 @@ from ecgnb.classifier.result import NO_ECG, ClassifiedRecording, labelled, table
 from ecgnb.datasets.beats import zscored
 from ecgnb.datasets.windows import even_steps, fill_gaps
 from ecgnb.detection.gate import JUDGES, EcgGate, judge
-from ecgnb.detection.quality import find_faults, share_pointing_up
+from ecgnb.detection.quality import find_faults, share_pointing_up, waves_beside_qrs
 from ecgnb.detection.r_peaks import MIN_SECONDS, check_fs, detect_r_peaks
 from ecgnb.errors import DataError, ModelError, NoEcgError, UsageError
 
@@ -115,7 +115,9 @@ def classify_recording(
     if not force:
         _refuse_no_ecg(quality, wave, fs)
     is_ecg = quality["is_ecg"].to_numpy() | force
-    p, why, pointing_up = _classify(wave, fs, r, quality, is_ecg, classifier, lambda share: tell((1 + share) / 2))
+    p, why, pointing_up, beside_qrs = _classify(
+        wave, fs, r, quality, is_ecg, classifier, lambda share: tell((1 + share) / 2)
+    )
     return ClassifiedRecording(
         beats=table_of(r, p, why, wave, fs, classifier, usual if min_confidence is None else min_confidence),
         classes=list(classifier.classes),
@@ -124,6 +126,7 @@ def classify_recording(
         seconds=len(wave) / fs,
         fs=fs,
         pointing_up=pointing_up,
+        beside_qrs=beside_qrs,
         usual_confidence=usual,
         forced=force,
     )
@@ -165,8 +168,10 @@ def _classify(
     is_ecg: NDArray[np.bool_],
     classifier: Classifier,
     progress: Callable[[float], Any],
-) -> tuple[NDArray[np.float32], NDArray[np.str_], float]:
-    """Return the probabilities of each beat (NaN without any), why it has none, and the share pointing up.
+) -> tuple[NDArray[np.float32], NDArray[np.str_], float, float]:
+    """Return the probabilities of each beat (NaN without any), why it has none, and two facts of the average beat.
+
+    These are the share of beats that point up, and how large the waves beside the QRS complex are.
 
     Stretches that are no ECG are cut out of the time: their beats are not looked at, and what is usual in the
     recording, its mean interval and its reference beat, is that of the rest.
@@ -188,7 +193,8 @@ def _classify(
     probability = np.full((len(r), len(classifier.classes)), np.nan, dtype=np.float32)
     probability[why == ""] = classifier.probabilities(inputs)
     progress(1.0)
-    return probability, why.astype(np.str_), share_pointing_up(windows, recipe.before, recipe.fs)
+    form = windows, recipe.before, recipe.fs
+    return probability, why.astype(np.str_), share_pointing_up(*form), waves_beside_qrs(*form)
 
 
 def classify_beats(

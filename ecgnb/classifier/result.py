@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ecgnb.classifier.base import Classifier
 from ecgnb.classifier.certainty import Certainty, in_words
-from ecgnb.detection.quality import UPSIDE_DOWN
+from ecgnb.detection.quality import BARE, UPSIDE_DOWN
 from ecgnb.detection.rhythm import IRREGULAR, irregular_stretches, irregularity
 
 UNSURE = "?"  # the label of a beat that is not classified
@@ -21,6 +21,8 @@ MIN_CONFIDENCE = 0.7  # for a network of which nobody measured how far its confi
 
 NO_ECG = "these ten seconds do not look like an ECG"
 NO_RHYTHM = "nothing is early in an irregular rhythm"
+
+SLOW, FAST = 40, 180  # beats a minute, from start to end: what lies outside is a wrong rate more often than a heart
 
 MUCH = 0.05  # of the beats or the time: more of it is worth a warning
 
@@ -46,6 +48,8 @@ class ClassifiedRecording:
     fs : float
     pointing_up : float
         Share of beats that point up.
+    beside_qrs : float
+        As `quality.waves_beside_qrs` gives it: the P or T wave of the average beat, as a share of its QRS complex.
     usual_confidence : float
         The least confidence that the classifier's makers chose.
     forced : bool
@@ -59,6 +63,7 @@ class ClassifiedRecording:
     seconds: float
     fs: float
     pointing_up: float
+    beside_qrs: float = float("nan")
     usual_confidence: float = MIN_CONFIDENCE
     forced: bool = False
 
@@ -112,6 +117,11 @@ class ClassifiedRecording:
         elif summary["heart_rate_bpm"] is not None and not 20 <= summary["heart_rate_bpm"] <= 250:
             rate = summary["heart_rate_bpm"]
             found.append(f"A heart rate of {rate:.0f} a minute is hardly possible; is {self.fs:g} Hz the right rate?")
+        elif summary["heart_rate_bpm"] is not None and not SLOW <= summary["heart_rate_bpm"] <= FAST:
+            rate = summary["heart_rate_bpm"]
+            found.append(f"A heart rate of {rate:.0f} a minute is rare; is {self.fs:g} Hz the right rate?")
+        if self.beside_qrs < BARE:
+            found.append("There is neither a P nor a T wave beside the beats: is this an ECG, or a train of pulses?")
         if self.pointing_up < UPSIDE_DOWN:
             found.append(
                 f"{1 - self.pointing_up:.0%} of the beats point down: the lead may be upside down, or this heart's QRS "

@@ -8,6 +8,7 @@ of the beats to each other after Orphanidou et al. 2015, doi:10.1109/JBHI.2014.2
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
@@ -95,9 +96,15 @@ def _columns(
         "slope in QRS": _slope_in_qrs(still, r, borders),
         "QRS width": _mean_of_beats(np.log(_width(still, r)), r, borders),
         "T wave": _t_wave(slow, still, r, borders),
-        "kurtosis": _each(still, borders, lambda part: np.log(scipy.stats.kurtosis(part, fisher=False))),
+        "kurtosis": _each(still, borders, _log_kurtosis),
         "rate": _mean_of_beats(np.log(np.diff(r.astype(np.float64), prepend=np.nan) / FS), r, borders),
     } | _powers(slow, borders)
+
+
+def _log_kurtosis(part: NDArray[np.float64]) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # SciPy's, where an electrode is off and all values are alike
+        return float(np.log(scipy.stats.kurtosis(part, fisher=False)))
 
 
 def _band(wave: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:

@@ -12,6 +12,14 @@ CLIPPED_SECONDS = 0.01  # at the end of the range for so long, several times: th
 
 UPSIDE_DOWN = 0.4  # of the beats point up, at most
 
+# Of the QRS complex, the larger of P and T wave in the average beat: 0.023 or more in 2,111 strips of mitdb, svdb and
+# ludb, 0.016 or less in trains of square, triangular, Gaussian and exponential pulses.
+BARE = 0.02
+
+LEAST_AVERAGED = 10  # beats that make an average without their noise
+
+BEFORE_QRS, AFTER_QRS = (-0.30, -0.09), (0.18, 0.43)  # s, where P and T waves lie
+
 
 def find_faults(signal: ArrayLike, fs: float) -> pd.DataFrame:
     """Find the stretches of a signal that nobody should read.
@@ -80,3 +88,32 @@ def share_pointing_up(windows: NDArray[np.float32], before: int, fs: float) -> f
     level = np.median(windows, axis=1, keepdims=True)
     around = windows[:, max(0, before - reach) : before + reach + 1] - level
     return float((around.max(axis=1) > -around.min(axis=1)).mean())
+
+
+def waves_beside_qrs(windows: NDArray[np.float32], before: int, fs: float) -> float:
+    """Return how large the P or the T wave of the average beat is, as a share of its QRS complex; NaN where unknown.
+
+    In a train of pulses nothing is there. What the average beat does before and after its QRS complex is measured from
+    a straight line, since a high-pass filter leaves a slope beside each pulse.
+
+    Parameters
+    ----------
+    windows : (n_beats, n_samples) float array
+    before : int
+        Samples of a window before the R peak.
+    fs : float
+        Samples per second of the windows.
+    """
+    first, last = before + round(BEFORE_QRS[0] * fs), before + round(AFTER_QRS[1] * fs)
+    if len(windows) < LEAST_AVERAGED or first < 0 or last > windows.shape[1]:
+        return float("nan")
+    beat = np.median(windows, axis=0)
+    beat = beat - np.median(beat)
+    reach = round(0.07 * fs)
+    qrs = float(np.abs(beat[before - reach : before + reach + 1]).max())
+    sides = (
+        beat[first : before + round(BEFORE_QRS[1] * fs) + 1],
+        beat[before + round(AFTER_QRS[0] * fs) : last],
+    )
+    sizes = [float(np.ptp(side - np.linspace(side[0], side[-1], len(side)))) for side in sides]
+    return max(sizes) / qrs if qrs else float("nan")

@@ -12,7 +12,7 @@ from ecgnb.classifier.result import NO_ECG, NO_RHYTHM, UNSURE, relabelled
 from ecgnb.datasets import DS2, cut_beats, load_records
 from ecgnb.datasets.beats import zscored
 from ecgnb.datasets.windows import NEAR_START, NO_VALUE
-from ecgnb.detection.quality import find_faults, share_pointing_up
+from ecgnb.detection.quality import find_faults, share_pointing_up, waves_beside_qrs
 from ecgnb.errors import DataError, ModelError, NoEcgError, UsageError
 from ecgnb.metrics.peaks import match_r_peaks
 from ecgnb.training.loop import predict
@@ -150,6 +150,51 @@ def test_upside_down_is_reported(classifier, synthetic_records):
     mended = classify_recording(-wave_of(record), 360, classifier=classifier, flip=True)
     assert mended.beats.equals(plain.beats)
     assert np.isnan(share_pointing_up(np.empty((0, 187)), 75, 125))
+
+
+PULSES = {
+    "square": lambda u: (np.abs(u) < 0.02).astype(float),
+    "triangle": lambda u: np.maximum(0, 1 - np.abs(u) / 0.04),
+    "gauss": lambda u: np.exp(-((u / 0.02) ** 2)),
+    "decay": lambda u: np.where(u < 0, 0, np.exp(-np.maximum(u, 0) / 0.05)),
+}
+
+
+@pytest.mark.parametrize("shape", PULSES)
+def test_a_train_of_pulses_is_doubted(shape):
+    rng = np.random.default_rng(0)
+    t = np.arange(40 * 250) / 250
+    signal = sum(PULSES[shape](t - at) for at in np.cumsum(1 + 0.03 * rng.normal(size=38)))
+    signal = signal + 0.01 * rng.normal(size=len(t))
+    try:
+        found = classify_recording(signal, 250)
+    except NoEcgError:
+        return
+    assert found.beside_qrs < 0.02 and any("train of pulses" in one for one in found.warnings())
+
+
+def test_a_heart_has_waves_beside_its_beats(record):
+    found = classify_recording(wave_of(record), record.fs)
+    assert found.beside_qrs > 0.02 and not any("train of pulses" in one for one in found.warnings())
+
+
+def test_too_few_beats_have_no_average():
+    assert np.isnan(waves_beside_qrs(np.ones((3, 96), np.float32), 40, 125.0))
+    assert np.isnan(waves_beside_qrs(np.ones((30, 20), np.float32), 10, 125.0))
+
+
+def test_half_the_rate_is_doubted(record):
+    """A heart of 75 a minute at half its rate."""
+    found = classify_recording(wave_of(record), record.fs / 2)
+    assert any("is rare; is 180 Hz the right rate?" in one for one in found.warnings())
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_electrode_that_fell_off(record):
+    """Python's own warnings are for those who write it."""
+    wave = wave_of(record)[: 12 * 360]
+    found = classify_recording(np.r_[wave, np.full(60 * 360, wave[-1])], record.fs)
+    assert any("is flat" in one for one in found.warnings())
 
 
 def test_noise_is_refused_but_for_those_who_insist(classifier):

@@ -34,6 +34,8 @@ def constants() -> dict[str, Any]:
         "least": [one if np.isfinite(one) else None for one in certainty.least],
         "min_confidence": certainty.min_confidence,
         "much": result.MUCH,
+        "slow": result.SLOW,
+        "fast": result.FAST,
         "meanings": {label: meaning._asdict() for label, meaning in MEANINGS.items()},
         "block_seconds": recording.BLOCK_SECONDS,
         "margin_seconds": recording.MARGIN_SECONDS,
@@ -50,7 +52,8 @@ def constants() -> dict[str, Any]:
         },
         "quality": {
             "flat_seconds": quality.FLAT_SECONDS, "clipped_seconds": quality.CLIPPED_SECONDS,
-            "upside_down": quality.UPSIDE_DOWN,
+            "upside_down": quality.UPSIDE_DOWN, "bare": quality.BARE, "least_averaged": quality.LEAST_AVERAGED,
+            "before_qrs": quality.BEFORE_QRS, "after_qrs": quality.AFTER_QRS,
         },
         "rhythm": {
             "n_beats": rhythm.N_BEATS, "n_between": rhythm.N_BETWEEN, "same": rhythm.SAME,

@@ -29,6 +29,7 @@ async function classifyRecording(signal, fs, scores, { flip = false, tell = () =
     seconds: wave.length / fs,
     fs,
     pointing_up: sharePointingUp(windows, before, rate),
+    beside_qrs: wavesBesideQrs(windows, before, rate),
   };
   return { ...found, counts: countsOf(found.beats), summary: summaryOf(found), warnings: warningsOf(found) };
 }

@@ -67,6 +67,28 @@ function sharePointingUp(windows, before, fs) {
   return windows.length ? up.length / windows.length : NaN;
 }
 
+/** How large the P or the T wave of the average beat is, as a share of its QRS complex; NaN where unknown. */
+function wavesBesideQrs(windows, before, fs) {
+  const { least_averaged: least, before_qrs: early, after_qrs: late } = ECG_RECIPE.quality;
+  const [first, last] = [before + roundEven(early[0] * fs), before + roundEven(late[1] * fs)];
+  if (windows.length < least || first < 0 || last > windows[0].length) return NaN;
+  const average = Float64Array.from(windows[0], (_, k) => medianOf(windows.map((window) => window[k])));
+  const level = medianOf(average);
+  const beat = average.map((value) => value - level);
+  const reach = roundEven(0.07 * fs);
+  const qrs = Math.max(...beat.slice(before - reach, before + reach + 1).map(Math.abs));
+  const sides = [
+    beat.slice(first, before + roundEven(early[1] * fs) + 1),
+    beat.slice(before + roundEven(late[0] * fs), last),
+  ];
+  const sizes = sides.map((side) => {
+    const slope = (side[side.length - 1] - side[0]) / (side.length - 1);
+    const [low, high] = rangeOf(side.map((value, k) => value - side[0] - slope * k));
+    return high - low;
+  });
+  return qrs ? Math.max(...sizes) / qrs : NaN;
+}
+
 /** How little an interval says of the next one, over the intervals nearest to each beat; NaN where that is unknown. */
 function irregularity(rr) {
   const { n_beats: n, n_between: between } = ECG_RECIPE.rhythm;

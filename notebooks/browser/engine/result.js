@@ -79,6 +79,11 @@ function warningsOf(found) {
     warnings.push(
       `A heart rate of ${fixed(rate, 0)} a minute is hardly possible; is ${general(found.fs)} Hz the right rate?`,
     );
+  } else if (rate !== null && !(rate >= ECG_RECIPE.slow && rate <= ECG_RECIPE.fast)) {
+    warnings.push(`A heart rate of ${fixed(rate, 0)} a minute is rare; is ${general(found.fs)} Hz the right rate?`);
+  }
+  if (found.beside_qrs < ECG_RECIPE.quality.bare) {
+    warnings.push("There is neither a P nor a T wave beside the beats: is this an ECG, or a train of pulses?");
   }
   if (found.pointing_up < ECG_RECIPE.quality.upside_down) {
     warnings.push(
