@@ -139,7 +139,7 @@ def test_what_the_network_reads_and_says(engine, wave):
         assert [beat[name] for beat in found["beats"]] == beats[name].tolist(), name
     assert found["warnings"] == expected.warnings() and len(found["warnings"]) >= 2
     assert found["counts"] == expected.counts().to_dict()
-    near(found["beside_qrs"], expected.beside_qrs)
+    near(found["beside_qrs"], expected.beside_qrs, 1e-6)
 
 
 NO_ECG = {

@@ -88,6 +88,7 @@ def _of_own_files() -> dict[str, Any]:
         "groups": table_layout.GROUPS, "most_stacked": table_layout.MOST_STACKED, "unix": table_layout.UNIX,
         "far": first_rows.FAR, "lowest_plausible": clock.LOWEST_PLAUSIBLE,
         "highest_plausible": clock.HIGHEST_PLAUSIBLE, "most_off": clock.MOST_OFF, "time_units": clock.UNITS,
+        "long_units": clock.LONG_UNITS, "serial": clock.SERIAL, "units_of_time": table_layout.UNITS_OF_TIME,
         "named_units": [[unit, _for_javascript(words)] for unit, words in clock.NAMED],
         "ranks": columns.RANKS, "electrodes": columns.ELECTRODES, "time_words": sorted(columns.TIME_WORDS),
         "time": sorted(columns.TIME), "ecg_words": columns.ECG_WORDS,

@@ -18,13 +18,20 @@ MOST_OFF = 3.0  # samples that a stamp may be off
 
 DAY = 86_400.0  # s
 
-UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
+UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}  # which a column without a unit may be in
+
+LONG_UNITS = {"min": 60.0, "h": 3600.0, "days": DAY}
+
+SERIAL = (20_000.0, 80_000.0)  # days since 1900, as spreadsheets count them: 1954 to 2119
 
 NAMED = (
     ("ns", r"(?<![a-z])ns(?![a-z])|nanos|nsec"),
     ("µs", r"(?<![a-z])[uµμ]s(?![a-z])|micros|[uµμ]sec"),
     ("ms", r"(?<![a-z])ms(?![a-z])|millis|msec"),
     ("s", r"(?<![a-z])s(?![a-z])|(?<![a-z])secs?(?![a-z])|seconds?|sekunde"),
+    ("min", r"(?<![a-z])min(?:s|ute[ns]?)?(?![a-z])"),
+    ("h", r"(?<![a-z])h(?:rs?|ours?)?(?![a-z])|stunde"),
+    ("days", r"(?<![a-z])days?(?![a-z])"),
 )
 
 
@@ -35,6 +42,8 @@ class NoUnitFitsError(DataError):
 def seconds_of(column: Any, kind: str, decimal: str) -> NDArray[np.float64]:
     """Return a column of time as numbers, in seconds where it is a clock or a date, else in its own unit.
 
+    A date that is not written year first gives its clock alone: nobody knows whether day or month comes first.
+
     Parameters
     ----------
     column : Series of str
@@ -42,31 +51,39 @@ def seconds_of(column: Any, kind: str, decimal: str) -> NDArray[np.float64]:
     decimal : str
     """
     text = column.astype("string").str.strip(" '\"[]")
-    if kind == "date":
-        return _dates(text)
-    text = text.str.replace(decimal, ".")
     if kind == "number":
-        return pd.to_numeric(text, errors="coerce").to_numpy(float, na_value=np.nan)
-    text = text.str.replace(",", ".").str.replace(r"^(\d+:\d+:\d+):(\d{3})$", r"\1.\2", regex=True)
+        return pd.to_numeric(text.str.replace(decimal, "."), errors="coerce").to_numpy(float, na_value=np.nan)
+    if kind == "clock":
+        return _clocks(text)
+    text = text.str.replace(r"^(\d{1,2}:[\d:.,]+) (\S+)$", r"\2 \1", regex=True)  # the clock first, as PhysioNet does
+    first = next((value for value in text if isinstance(value, str)), "")
+    if re.match(r"\d{4}", first):
+        return _iso_dates(text)
+    text = text.str.replace(r"^\d{1,2}[-/. ]\w{1,9}[-/. ]\d{2,4}(?:T| *)", "", regex=True)
+    text = text.str.replace(r" ?(?:Z|UTC|[+-]\d{2}:?\d{2})$", "", regex=True).str.replace("^$", "0:00", regex=True)
+    return _clocks(text.str.replace(r"^(\d{1,2}:\d{2})( ?[AaPp]|$)", r"\1:00\2", regex=True))
+
+
+def _clocks(text: Any) -> NDArray[np.float64]:
+    """Return mm:ss or hh:mm:ss as seconds, of the day where they say so; NaN where there is none."""
+    half = text.str.extract(r"([AaPp])\.?[Mm]\.?$", expand=False).str.lower()
+    text = text.str.replace(r" ?[AaPp]\.?[Mm]\.?$", "", regex=True).str.replace(",", ".")
+    text = text.str.replace(r"^(\d+:\d+:\d+):(\d{3})$", r"\1.\2", regex=True)
     text = text.str.replace(r"^\d+ days? ", "", regex=True)
     seconds = np.zeros(len(text))
     for part in text.str.rsplit(":", n=2, expand=True).apply(pd.to_numeric, errors="coerce").to_numpy(float).T:
         seconds = np.where(np.isnan(part), seconds, 60 * seconds + part)
-    return np.where(text.isna(), np.nan, seconds)
+    if half.notna().any():
+        seconds = np.where(half.notna(), seconds % (DAY / 2) + np.where(half == "p", DAY / 2, 0.0), seconds)
+    return np.where(text.isna() | (text == ""), np.nan, seconds)
 
 
-def _dates(text: Any) -> NDArray[np.float64]:
-    """Return dates as seconds since 1970; NaN where one is not understood."""
-    text = text.str.replace(r"^(\d{1,2}:[\d:.,]+) (\S+)$", r"\2 \1", regex=True)  # the clock first, as PhysioNet does
+def _iso_dates(text: Any) -> NDArray[np.float64]:
+    """Return dates that begin with the year as seconds since 1970; NaN where one is not understood."""
     text = text.str.replace(r"(:\d{2}),(\d)", r"\1.\2", regex=True)
-    first = next((value for value in text if isinstance(value, str)), "")
-    day_first = bool(re.match(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}", first))
-    iso = text if day_first else text.str.replace(r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})", r"\1-\2-\3", regex=True)
+    text = text.str.replace(r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})", r"\1-\2-\3", regex=True)
     try:
-        if day_first:  # day or month first: the rate is the same, but for a recording over midnight
-            stamps = pd.to_datetime(iso, format="mixed", dayfirst=True, utc=True, errors="coerce")
-        else:
-            stamps = pd.to_datetime(iso, format="ISO8601", utc=True, errors="coerce")
+        stamps = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce")
     except (ValueError, OverflowError):
         return np.full(len(text), np.nan)
     since = stamps - pd.Timestamp(0, tz="UTC").as_unit("s")  # in nanoseconds, a year 1 would be out of bounds
@@ -106,7 +123,7 @@ def rate_of(time: NDArray[np.float64], name: str, kind: str, quantum: float, fil
             "holds dates or times that are not understood" if wrong.mean() > 0.5 and kind == "date" else "lacks a value"
         )
         raise DataError(f"{file}: {called} {many}{line}; give fs (--fs), or mend the column")
-    if kind == "clock":
+    if kind == "clock" or (kind == "date" and time.max() < DAY):
         time = time + DAY * np.cumsum(np.r_[0, np.diff(time) < -DAY / 2])  # past midnight
     at, stamp = _first_of_each(time)
     if len(at) < 2 or not stamp[-1] > stamp[0]:
@@ -119,13 +136,15 @@ def rate_of(time: NDArray[np.float64], name: str, kind: str, quantum: float, fil
     how = f"from the column {plain_text(name)!r}, in {unit}" if name else f"from the column of time, in {unit}"
     if not unit:
         plausible = [u for u, size in UNITS.items() if LOWEST_PLAUSIBLE <= 1 / (step * size) <= HIGHEST_PLAUSIBLE]
+        if SERIAL[0] < stamp[0] < SERIAL[1] and LOWEST_PLAUSIBLE <= 1 / (step * DAY) <= HIGHEST_PLAUSIBLE:
+            plausible = ["days"]
         if not plausible:
             raise NoUnitFitsError(
                 f"{file}: {called} rises by {step:g} a sample: no unit makes a rate of that; give fs (--fs)"
             )
         unit = plausible[0]
         how = f"{how.removesuffix(', in ')}, which names no unit: read as {unit}"
-    fs = 1 / (step * UNITS[unit])
+    fs = 1 / (step * (UNITS | LONG_UNITS)[unit])
     if not LOWEST_FS <= fs <= HIGHEST_FS:
         raise DataError(
             f"{file}: {called}, in {unit}, says {fs:g} samples per second; give fs (--fs), or mend the column"

@@ -25,15 +25,21 @@ BODY = 5000  # lines of numbers that are looked at
 
 FOLLOW = 20  # lines of the same form that make a table
 
-CLOCK = re.compile(r"(?:\d{1,6}:){1,2}\d{1,2}(?:[.,]\d{1,9})?")
+_HALF = r"(?: ?[AaPp]\.?[Mm]\.?)?"
+CLOCK = re.compile(
+    rf"(?:\d{{1,4}} days? )?(?:\d{{1,6}}:){{1,2}}\d{{1,2}}(?:[.,]\d{{1,9}})?{_HALF}|\d{{1,2}}:\d{{2}}:\d{{2}}:\d{{3}}"
+)
 
-_DAY = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})"
-_HOUR = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,:]\d{1,9})?)?(?: ?[AaPp][Mm])?"
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
+_DAY = (
+    rf"(?:\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{2,4}}|\d{{1,2}}[- ]{_MONTH}[- ]\d{{2,4}})"
+)
+_HOUR = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,:]\d{1,9})?)?" + _HALF
 DATE = re.compile(rf"\[?(?:{_DAY}(?:[T ]{{1,2}}{_HOUR})?(?: ?(?:Z|UTC|[+-]\d{{2}}:?\d{{2}}))?|{_HOUR} {_DAY})\]?")
 
 UNIT = re.compile(
-    r"[kmuµμn]?v(?:olts?)?|[muµμn]?s(?:ec(?:onds?)?)?|hz|mm:ss.*|hh:mm.*|date|y{2,4}/.*|.*ss\.0+|adc|adu|nu|counts?|raw|"
-    r"no_?units?|unitless|bpm|%|g|m/\(?s\^?2\)?|deg.*|ohms?|mmhg|local",
+    r"[kmuµμn]?v(?:olts?)?|[muµμn]?s(?:ec(?:onds?)?)?|min(?:utes?)?|hours?|days?|hz|mm:ss.*|hh:mm.*|date|y{2,4}/.*|"
+    r".*ss\.0+|adc|adu|nu|counts?|raw|no_?units?|unitless|bpm|%|g|m/\(?s\^?2\)?|deg.*|ohms?|mmhg|local",
     re.I,
 )
 

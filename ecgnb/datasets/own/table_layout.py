@@ -19,6 +19,8 @@ GROUPS = ("lead", "leads", "record", "recording", "patient", "subject", "file", 
 
 MOST_STACKED = 1000  # changes of such a column; one that changes more often says something else
 
+UNITS_OF_TIME = ("s", "sec", "seconds", "ms", "us", "µs", "ns", "min", "minutes", "hours", "days")
+
 UNIX = 1e8  # s; a column that rises from there on is a clock
 
 
@@ -87,7 +89,7 @@ def layout_of(form: TableForm, path: Path, fs_given: float | None) -> Layout:
 
 
 def _rises_in_seconds(form: TableForm, column: int, values: NDArray[np.float64]) -> bool:
-    return form.units[column].lower() in ("s", "sec", "seconds", "ms", "us", "µs", "ns") and only_rises(values)
+    return form.units[column].lower() in UNITS_OF_TIME and only_rises(values)
 
 
 def _is_clock(values: NDArray[np.float64]) -> bool:

@@ -11,30 +11,41 @@ class NoUnitFits extends DataError {}
 function secondsOfCell(cell, kind, decimal) {
   const text = cell.replace(/^[ '"[\]]+|[ '"[\]]+$/g, "");
   if (kind === "date") return secondsOfDate(text);
-  if (kind === "number") return numberOf(text, decimal) ?? NaN;
-  if (isEmpty(text)) return NaN;
-  const parts = text
-    .replace(decimal, ".")
-    .replace(",", ".")
-    .replace(/^(\d+:\d+:\d+):(\d{3})$/, "$1.$2")
-    .split(":");
-  return parts.slice(-3).reduce((total, part) => 60 * total + Number(part), 0);
+  return kind === "number" ? (numberOf(text, decimal) ?? NaN) : secondsOfClock(text);
 }
 
-/** A date as seconds since 1970; NaN where it is not understood. */
+/** A clock as seconds, of the day where it says so; NaN where there is none. */
+function secondsOfClock(text) {
+  if (isEmpty(text)) return NaN;
+  const half = text.match(/([AaPp])\.?[Mm]\.?$/);
+  const parts = text
+    .replace(/ ?[AaPp]\.?[Mm]\.?$/, "")
+    .replace(",", ".")
+    .replace(/^(\d+:\d+:\d+):(\d{3})$/, "$1.$2")
+    .replace(/^\d+ days? /, "")
+    .split(":");
+  const seconds = parts.slice(-3).reduce((total, part) => 60 * total + Number(part), 0);
+  return half ? (seconds % (DAY / 2)) + (half[1].toLowerCase() === "p" ? DAY / 2 : 0) : seconds;
+}
+
+/** A date as seconds since 1970, its clock alone where the year does not come first; NaN where it is not understood. */
 function secondsOfDate(text) {
-  const clock = "(\\d{1,2}):(\\d{2})(?::(\\d{2})(?:[.,:](\\d{1,9}))?)?(?: ?([AaPp])[Mm])?";
-  const day = "(\\d{1,4})[-/.](\\d{1,2})[-/.](\\d{1,4})";
   const turned = text.replace(/^(\d{1,2}:[\d:.,]+) (\S+)$/, "$2 $1"); // the clock first, as PhysioNet does
+  if (!/^\d{4}/.test(turned)) {
+    const clock = turned // nobody knows whether day or month comes first
+      .replace(/^\d{1,2}[-/. ][\p{L}\d]{1,9}[-/. ]\d{2,4}(?:T| *)/u, "")
+      .replace(/ ?(?:Z|UTC|[+-]\d{2}:?\d{2})$/, "")
+      .replace(/^$/, "0:00");
+    return secondsOfClock(clock.replace(/^(\d{1,2}:\d{2})( ?[AaPp]|$)/, "$1:00$2"));
+  }
+  const clock = "(\\d{1,2}):(\\d{2})(?::(\\d{2})(?:[.,:](\\d{1,9}))?)?";
+  const day = "(\\d{4})[-/.](\\d{1,2})[-/.](\\d{1,2})";
   const found = turned.match(new RegExp(`^${day}(?:[T ]{1,2}${clock})?(?: ?(Z|UTC|[+-]\\d{2}:?\\d{2}))?$`));
   if (!found) return NaN;
-  const [, a, month, b, hour = 0, minute = 0, second = 0, part = "0", half = "", zone = ""] = found;
-  const [year, date] = a.length === 4 ? [a, b] : [b.length === 2 ? 2000 + Number(b) : b, a];
-  const [m, d] = Number(month) > 12 ? [date, month] : [month, date]; // day or month first: the rate is the same
-  const hours = half ? (Number(hour) % 12) + (half.toLowerCase() === "p" ? 12 : 0) : Number(hour);
+  const [, year, month, date, hour = 0, minute = 0, second = 0, part = "0", zone = ""] = found;
   const shift = zone.match(/([+-])(\d{2}):?(\d{2})/);
   const west = shift ? (shift[1] === "-" ? 1 : -1) * (Number(shift[2]) * 3600 + Number(shift[3]) * 60) : 0;
-  return Date.UTC(year, m - 1, d, hours, minute, second) / 1000 + Number(`0.${part}`) + west;
+  return Date.UTC(year, month - 1, date, hour, minute, second) / 1000 + Number(`0.${part}`) + west;
 }
 
 /** What a column of time says: {fs: samples per second, or null where it merely counts; how}. */
@@ -50,7 +61,8 @@ function rateOf(given, name, kind, quantum, file) {
         `${wrong >= 0 ? ` in sample ${grouped(wrong + 1)}` : ""}; give fs (--fs), or mend the column`,
     );
   }
-  const time = kind === "clock" ? pastMidnight(given) : given;
+  const ofOneDay = kind === "clock" || (kind === "date" && rangeOf(given)[1] < DAY);
+  const time = ofOneDay ? pastMidnight(given) : given;
   const { at, stamp } = firstOfEach(time);
   const last = at.length - 1;
   if (at.length < 2 || !(stamp[last] > stamp[0])) {
@@ -65,7 +77,10 @@ function rateOf(given, name, kind, quantum, file) {
   let how = `${from}, in ${unit}`;
   if (!unit) {
     const { lowest_plausible: least, highest_plausible: most } = ECG_RECIPE.own;
-    const plausible = Object.keys(units).filter((u) => 1 / (step * units[u]) >= least && 1 / (step * units[u]) <= most);
+    const fits = (size) => 1 / (step * size) >= least && 1 / (step * size) <= most;
+    const plausible = Object.keys(units).filter((u) => fits(units[u]));
+    const [earliest, latest] = ECG_RECIPE.own.serial;
+    if (stamp[0] > earliest && stamp[0] < latest && fits(DAY)) plausible.unshift("days");
     if (!plausible.length) {
       throw new NoUnitFits(
         `${file}: ${called} rises by ${general(step)} a sample: no unit makes a rate of that; give fs (--fs)`,
@@ -74,13 +89,13 @@ function rateOf(given, name, kind, quantum, file) {
     [unit] = plausible;
     how = `${from}, which names no unit: read as ${unit}`;
   }
-  const fs = 1 / (step * units[unit]);
+  const fs = 1 / (step * { ...units, ...ECG_RECIPE.own.long_units }[unit]);
   if (!(fs >= lowest && fs <= highest)) {
     throw new DataError(
       `${file}: ${called}, in ${unit}, says ${general(fs)} samples per second; give fs (--fs), or mend the column`,
     );
   }
-  if (at.length < 0.9 * time.length) how += `, stamps of packets of ${general(time.length / at.length, 3)} samples`;
+  if (at.length < 0.9 * time.length) how += `, stamps of packets of ${general((at[last] - at[0]) / last, 3)} samples`;
   const rounded = Math.max(1e-5, (3 * quantum) / (stamp[last] - stamp[0])); // times are rounded where they are written
   const whole = roundEven(fs);
   return { fs: Math.abs(fs - whole) < rounded * fs ? whole : fs, how };

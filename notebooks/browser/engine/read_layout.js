@@ -18,7 +18,7 @@ async function layoutOf(given, file, fsGiven) {
   const { skip, fs, note } = rowsThatAreNoSamples(form, values, above.fs || fsGiven);
   values = new Map([...values].map(([k, column]) => [k, column.subarray(skip)]));
   const risesInSeconds = (k) =>
-    ["s", "sec", "seconds", "ms", "us", "µs", "ns"].includes(form.units[k].toLowerCase()) && onlyRises(values.get(k));
+    ECG_RECIPE.own.units_of_time.includes(form.units[k].toLowerCase()) && onlyRises(values.get(k));
   const named = numbers.filter((k) => roleOf(form.names[k]).kind === "time" || risesInSeconds(k));
   const stamps = ofKind("clock", "date");
   const [first] = numbers;
