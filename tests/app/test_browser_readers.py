@@ -73,6 +73,14 @@ TABLES = {
     "days of a spreadsheet": table([[f"{45352.9 + k / 250 / 86400:.11f}" for k in COUNT], BEAT], "Date,ecg"),
     "minutes": table([[f"{k / 15000:.9f}" for k in COUNT], BEAT], "time (min),ecg"),
     "packets": table([[k // 24 * 96 for k in COUNT], BEAT], "millis,ecg"),
+    "codes for no value": table([[(-9999 if k % 97 == 5 else round(900 * one)) for k, one in enumerate(BEAT)]], "ecg"),
+    "two codes": table([[(99999, -32768, *COUNT)[k] if k < 2 else one for k, one in enumerate(BEAT)]], "ecg"),
+    "a matrix of Octave": "# name: ecg\n# type: matrix\n# rows: 1\n" + " ".join(map(str, BEAT)) + "\n",
+    "samples in one cell": f'start,signal\n2024-01-01 10:00,"{COUNT}"\n',
+    "thousands": table([SECONDS, [f"{100_000 + round(9000 * one):,}" for one in BEAT]], "time;ecg", ";"),
+    "AcqKnowledge": "4 msec/sample\n2 channels\nRSP\nV\nECG\nmV\nmsec\tCH1\tCH2\n"
+    + table([[4 * k for k in COUNT], BEAT[::-1], BEAT], mark="\t"),
+    "a watch in Japanese": "サンプルレート,512ヘルツ\n誘導,誘導I\n単位,µV\n\n" + table([BEAT]),
     "dates in brackets": table([[f"[{one} 01/05/2024]" for one in CLOCK], BEAT], "'Time','II'"),
     "a counter": table([COUNT, BEAT], "sample,value"),
     "a counter that starts anew": table([[k % 100 for k in COUNT], BEAT], "index,value"),
@@ -117,6 +125,15 @@ def test_encodings(engine, tmp_path, encoding):
     text = table([SECONDS, BEAT], "Zeit (s),Ableitung é II [µV]")
     found, expected = both_readings(engine, tmp_path, "table.txt", text.encode(encoding))
     assert found == expected and isinstance(expected, tuple)
+
+
+@pytest.mark.parametrize(
+    ("title", "encoding"),
+    [("時間,心電図", "cp932"), ("时间,心电", "gb18030"), ("시간,심전도", "cp949"), ("Время,ЭКГ", "cp1251")],
+)
+def test_encodings_of_other_scripts(engine, tmp_path, title, encoding):
+    found, expected = both_readings(engine, tmp_path, "t.csv", table([SECONDS, BEAT], title).encode(encoding))
+    assert found == expected and expected[1] == title.split(",")[1]
 
 
 @pytest.mark.parametrize(("fs", "lead"), [(500.0, None), (None, "II"), (None, "2"), (None, "V9"), (250.0, "1")])

@@ -24,7 +24,9 @@ def table(times, title, separator=","):
 
 CLOCKS = {
     "noon and midnight by AM and PM": table(stamps("%I:%M:%S.%f %p"), "Time"),
-    "a.m. and p.m.": table([one.lower() for one in stamps("%I:%M:%S.%f p.m.")], "Time"),
+    "a.m. and p.m.": table(
+        [one.replace("AM", "a.m.").replace("PM", "p.m.") for one in stamps("%I:%M:%S.%f %p")], "Time"
+    ),
     "milliseconds after a colon": table([one[:-3] for one in stamps("%H:%M:%S:%f")], "Time"),
     "pandas' time differences": table([f"0 days 00:00:{s:09.6f}" for s in T], ""),
     "month first, over midnight": table(stamps("%m/%d/%Y %H:%M:%S.%f"), "date"),

@@ -14,7 +14,18 @@ from ecgnb.classifier import recording, result
 from ecgnb.classifier.load import DEFAULT, WEIGHTS
 from ecgnb.classifier.onnx_file import OnnxClassifier
 from ecgnb.datasets import reference
-from ecgnb.datasets.own import clock, columns, first_rows, foreign, header_lines, limits, table_form, table_layout, text
+from ecgnb.datasets.own import (
+    clock,
+    columns,
+    first_rows,
+    foreign,
+    header_lines,
+    limits,
+    recorded,
+    table_form,
+    table_layout,
+    text,
+)
 from ecgnb.datasets.own import wfdb_record as record_files
 from ecgnb.datasets.wfdb import IN_MV
 from ecgnb.detection import gate, indices, quality, r_peaks, rhythm
@@ -81,7 +92,10 @@ def _of_own_files() -> dict[str, Any]:
     """Return the words and the limits by which a reader's own file is understood."""
     return {
         "what": limits.WHAT, "behaves": limits.BEHAVES, "lowest_fs": limits.LOWEST_FS, "highest_fs": limits.HIGHEST_FS,
-        "kinds": dict(foreign.KINDS), "empty": text.EMPTY, "longest_number": text.LONGEST_NUMBER,
+        "kinds": dict(foreign.KINDS), "starts": [[start.decode("latin-1"), kind] for start, kind in foreign.STARTS],
+        "sheets": foreign.SHEETS, "no_value_codes": recorded.NO_VALUE_CODES, "codes_off": recorded.CODES_OFF,
+        "least_beside_codes": recorded.LEAST_BESIDE_CODES, "code_pages": text.CODE_PAGES,
+        "other_scripts": text.OTHER_SCRIPTS, "empty": text.EMPTY, "longest_number": text.LONGEST_NUMBER,
         "looked_at": text.LOOKED_AT, "most_leads": text.MOST_LEADS, "least_samples": text.LEAST_SAMPLES,
         "most_above": table_form.MOST_ABOVE, "most_columns": table_form.MOST_COLUMNS, "body": table_form.BODY,
         "longest_titles": table_form.LONGEST_TITLES, "follow": table_form.FOLLOW,

@@ -71,10 +71,17 @@ class Column(NamedTuple):
         Empty where nobody names it.
     values : (n,) float64 array
         Its first values; NaN where there is none.
+    fs : float or None
+        Samples per second, where it has a rate of its own.
     """
 
     name: str
     values: NDArray[np.float64]
+    fs: float | None = None
+
+    def looks_like(self, looks_like_ecg: LooksLikeEcg, fs: float) -> bool:
+        """Say whether it looks like an ECG at its own rate, else at the one given."""
+        return looks_like_ecg(self.values, self.fs or fs)
 
 
 def plain(name: str) -> str:
@@ -196,13 +203,13 @@ def choose(
     if possible and possible[0] in [k for _, k in named]:
         if fs is not None and looks_like_ecg is not None and len(possible) > 1:
             alike = [k for k in possible if roles[k] == roles[possible[0]]]  # a dead one among them is passed over
-            return next((k for k in alike if looks_like_ecg(columns[k].values, fs)), alike[0]), ""
+            return next((k for k in alike if columns[k].looks_like(looks_like_ecg, fs)), alike[0]), ""
         return possible[0], ""
     alone = ([k for _, k in named] or unnamed) if len(columns) == 1 else []
     if alone and cannot_be(columns[alone[0]].values) != "only rises":
         return alone[0], ""  # what is wrong with it is said where it is read
     if len(possible) > 1 and looks_like_ecg is not None and fs is not None:
-        possible = [k for k in possible if looks_like_ecg(columns[k].values, fs)] or possible
+        possible = [k for k in possible if columns[k].looks_like(looks_like_ecg, fs)] or possible
     if len(possible) == 1:
         why = "" if len(columns) == 1 else "the only column that could be an ECG"
         return possible[0], why

@@ -44,7 +44,8 @@ def read_edf_file(
         rate, unit, values = float(signal.sampling_frequency), str(signal.physical_dimension), _physical(signal)
     if fs is not None and abs(fs - rate) > 1e-6 * rate:
         raise UsageError(f"fs={fs:g}, but {path.name} says {rate:g} Hz; leave fs out for an EDF file")
-    notes = ("it has gaps in time, and was read as if it had none",) if gaps else ()
+    doubts = ("it has gaps in time, and was read as if it had none" if gaps else "", _cut_off(path))
+    notes = tuple(doubt for doubt in doubts if doubt)
     return as_recording(
         path.stem, values, rate, signal.label, unit, "from its header", notes, path.name,
         of=f"signal {position + 1} of {len(signals)}",
@@ -76,6 +77,21 @@ def _signals(path: Path) -> tuple[list[Any], bool]:
         return list(reader(path).signals), start[192:197] in (b"EDF+D", b"BDF+D")
 
 
+def _cut_off(path: Path) -> str:
+    """Say where a file holds less than its header promises."""
+    with path.open("rb") as stream:
+        start = stream.read(256)
+        n_signals = int(start[252:256])
+        stream.seek(256 + 216 * n_signals)
+        n_samples = sum(int(stream.read(8)) for _ in range(n_signals))
+    promised = int(start[236:244])
+    size = n_samples * (3 if start[0] == 255 else 2)
+    there = (path.stat().st_size - 256 * (n_signals + 1)) // size if size else 0
+    if promised <= there:  # -1 where the recorder had not ended
+        return ""
+    return f"the file is cut off: its header promises {promised:,} blocks, and {there:,} are there"
+
+
 @contextmanager
 def _as_data_error(path: Path) -> Iterator[None]:
     """Turn whatever edfio trips over in a damaged file into one line."""
@@ -86,7 +102,8 @@ def _as_data_error(path: Path) -> Iterator[None]:
     except (DataError, UsageError):
         raise
     except Exception as fault:
-        raise DataError(f"{path.name} cannot be read as EDF: {plain_text(' '.join(str(fault).split()))}") from None
+        why = str(fault) if type(fault) is ValueError else "its header or its samples are damaged"
+        raise DataError(f"{path.name} cannot be read as EDF: {plain_text(' '.join(why.split()))}") from None
 
 
 def _physical(signal: Any) -> NDArray[np.float32]:
@@ -104,5 +121,8 @@ def _pick(signals: list[Any], lead: str | None, name: str, looks_like_ecg: Looks
         raise DataError(f"{name} holds marks alone; expected a signal")
     if lead is not None:
         return choice.pick_lead(labels, lead, name)
-    first = [Column(signal.label, signal.digital[:BEHAVES].astype(np.float64)) for signal in signals]
+    first = [
+        Column(signal.label, signal.digital[:BEHAVES].astype(np.float64), float(signal.sampling_frequency))
+        for signal in signals
+    ]
     return choice.choose(first, name, float(signals[0].sampling_frequency), looks_like_ecg)[0]

@@ -22,7 +22,27 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("a compressed file", "unpack it first"),
     ("a sound", "save the signal as .csv or .npy (scipy.io.wavfile)"),
     ("JSON", "save the samples as .csv"),
+    ("a Parquet or Feather table", "save it as .csv (pandas.read_parquet, read_feather)"),
+    ("an ISHNE Holter file", "BioSig's save2gdf makes EDF of it"),
+    ("a GDF file", "BioSig's save2gdf makes EDF of it"),
+    ("an XDF file", "save the signal as .csv (pyxdf)"),
+    ("a pickle", "it may run whatever it likes when it is opened; save the signal as .csv or .npy"),
 )
+
+SHEETS = (".xlsx", ".xlsm", ".ods")
+
+STARTS = (  # of a file: its first bytes
+    (b"%PDF", "a PDF"), (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"GIF8", "a picture"),
+    (b"II*\0", "a picture"), (b"MM\0*", "a picture"), (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
+    (b"MATLAB 5", "a MATLAB file without a .hea"), (b"MATLAB 7", "a MATLAB file without a .hea"),
+    (b"\x89HDF", "an HDF5 file"), (b"ALIVE", "a Kardia file"), (b"\x1f\x8b", "a compressed file"),
+    (b"BZh", "a compressed file"), (b"\xfd7zXZ", "a compressed file"), (b"7z\xbc\xaf", "a compressed file"),
+    (b"Rar!", "a compressed file"), (b"\x28\xb5\x2f\xfd", "a compressed file"), (b"RIFF", "a sound"),
+    (b"PAR1", "a Parquet or Feather table"), (b"ARROW1\0", "a Parquet or Feather table"),
+    (b"FEA1", "a Parquet or Feather table"), (b"ISHNE1.0", "an ISHNE Holter file"), (b"GDF ", "a GDF file"),
+    (b"XDF:", "an XDF file"), (b"\x80\x02", "a pickle"), (b"\x80\x03", "a pickle"), (b"\x80\x04", "a pickle"),
+    (b"\x80\x05", "a pickle"),
+)  # fmt: skip
 
 
 def refuse_foreign(path: Path, content: bytes) -> None:
@@ -52,14 +72,9 @@ def kind_of(content: bytes, ending: str = "") -> str:
         return "a BrainVision header"
     if text.startswith(b"<"):
         return "HL7 aECG" if b"AnnotatedECG" in text or b"urn:hl7-org" in text else "an ECG in XML"
-    starts = (
-        (b"%PDF", "a PDF"), (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"GIF8", "a picture"),
-        (b"II*\0", "a picture"), (b"MM\0*", "a picture"), (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
-        (b"MATLAB 5", "a MATLAB file without a .hea"), (b"\x89HDF", "an HDF5 file"), (b"ALIVE", "a Kardia file"),
-        (b"\x1f\x8b", "a compressed file"), (b"BZh", "a compressed file"), (b"\xfd7zXZ", "a compressed file"),
-        (b"7z\xbc\xaf", "a compressed file"), (b"Rar!", "a compressed file"), (b"RIFF", "a sound"),
-    )  # fmt: skip
-    for start, kind in starts:
+    if ending in SHEETS:
+        return "an Excel workbook"
+    for start, kind in STARTS:
         if content.startswith(start):
             return kind
     if text[:1] in (b"{", b"[") and (ending == ".json" or text[1:40].lstrip()[:1] in (b'"', b"{", b"[")):

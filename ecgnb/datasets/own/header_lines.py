@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ecgnb.datasets.own.limits import HIGHEST_FS, LOWEST_FS
+from ecgnb.datasets.own.table_form import CHANNELS
 
 LONGEST = 500  # characters of a line that are looked at; a line of JSON may be longer
 LONGEST_JSON = 20_000
 
 _NUMBER = r"(\d{1,3}(?:[ '.,\u2019]\d{3}){1,2}(?:[.,]\d{1,9})?|\d{1,9}(?:[.,]\d{1,9})?)"
-HERTZ = re.compile(_NUMBER + r" ?(k?)(?:hz|hertz|sps|s/s)\b", re.I)
+HERTZ = re.compile(_NUMBER + r" ?(k?)(?:hz|hertz|hercios|ヘルツ|赫兹|헤르츠|гц|sps|s/s)(?![a-z])", re.I)
 PER_SECOND = re.compile(_NUMBER + r" ?(?:samples?|muestras|amostras|[ée]chantillons|abtastwerte|campioni)? ?"
                         r"(?:/|per|pro|por|par) ?(?:s|sec|second|sekunde|segundo|seconde)\b", re.I)  # fmt: skip
 STEP = re.compile(_NUMBER + r" ?(ns|nsec|us|µs|usec|ms|msec|milliseconds?|s|sec|seconds?)\b", re.I)
@@ -25,8 +26,8 @@ RATE_WORDS = re.compile(
     r"sampl\w{0,6}[ _-]?(?:rate|freq\w*)|sampl(?:ing|ed at)\b\s*[:=]?(?= ?\d)|samples per second|"
     r"\bfs\b(?: ?[\[(]hz[\])])?\s*[:=,;\t ](?=\s*\d)|sampling\s*[:=]|\bsr(?:ate)?\s*[=]|\bsfreq|\bsps\b|abtast\w*|"
     r"messrate|fr[ée]quence d.{0,3}[ée]chantillonnage|frecuencia de muestreo|(?:taxa|frequ[êe]ncia) de amostragem|"
-    r"frequenza di campionamento|bemonster\w*|samplings?frekvens|częstotliwość próbkowania|采样|サンプリング|"
-    r"частота дискретизации",
+    r"frequenza di campionamento|bemonster\w*|samplings?frekvens|częstotliwość próbkowania|"
+    r"采样|サンプ(?:リング|ルレート)|샘플링|частота дискретизации",
     re.I,
 )
 AT_RATE = re.compile(
@@ -69,8 +70,8 @@ class Above(NamedTuple):
     units: Sequence[str] = ()
 
 
-def read_above(lines: Sequence[str], n_columns: int) -> Above:
-    """Read the lines above a table of so many columns.
+def read_above(lines: Sequence[str], n_columns: int, n_filled: int | None = None) -> Above:
+    """Read the lines above a table of so many columns, of which so many are not empty.
 
     Where several say different rates, none is believed.
     """
@@ -78,7 +79,7 @@ def read_above(lines: Sequence[str], n_columns: int) -> Above:
     for line in lines:
         if device := _open_signals(line, n_columns):
             return device._replace(unit=unit)
-    names, units = _acqknowledge(lines, n_columns)
+    names, units = _acqknowledge(lines, n_columns, n_columns if n_filled is None else n_filled)
     said: list[tuple[float, str]] = []
     not_understood = ""
     for line in lines:
@@ -136,7 +137,9 @@ def _plain_number(text: str, times: int = 1) -> float:
 
 def _unit_of(line: str) -> str:
     found = re.match(
-        r"\s*#?\s*(?:unit|units|einheit|unit[ée]|unidad|unidade|unit[àa])\s*[,;:=\t]\s*([^\s,;]{1,10})", line, re.I
+        r"\s*#?\s*(?:unit|units|einheit|unit[ée]|unidad|unidade|unit[àa]|単位|单位|단위)\s*[,;:=\t]\s*([^\s,;]{1,10})",
+        line,
+        re.I,
     )
     return found[1].strip("'\"") if found else ""
 
@@ -160,14 +163,14 @@ def _open_signals(line: str, n_columns: int) -> Above | None:
     return Above(rate, "", [*named, *[""] * (n_columns - len(named))], "", "")
 
 
-def _acqknowledge(lines: Sequence[str], n_columns: int) -> tuple[list[str], list[str]]:
+def _acqknowledge(lines: Sequence[str], n_columns: int, n_filled: int) -> tuple[list[str], list[str]]:
     """Return names and units of channels, which AcqKnowledge writes a line each, in turn, after their number."""
     for place, line in enumerate(lines):
-        found = re.fullmatch(r"(\d{1,3}) channels?", line.strip()[:LONGEST])
+        found = CHANNELS.fullmatch(line[:LONGEST])
         if found and len(lines) > place + 2 * int(found[1]):
             n = int(found[1])
             told = [line.strip()[:60] for line in lines[place + 1 : place + 1 + 2 * n]]
-            before = [""] * max(0, n_columns - n - 1)  # a column of time; and one that is empty at the end
+            before = [""] * max(0, n_filled - n)  # a column of time
             after = [""] * n_columns
             return [*before, *told[::2], *after][:n_columns], [*before, *told[1::2], *after][:n_columns]
     return [], []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ecgnb.datasets.own import edf, numpy_file, signal_table, wfdb_record
 from ecgnb.datasets.own.columns import LooksLikeEcg
-from ecgnb.datasets.own.foreign import refuse_foreign
+from ecgnb.datasets.own.foreign import SHEETS, refuse_foreign
 from ecgnb.datasets.own.limits import check_size
 from ecgnb.datasets.own.recorded import Recording
 from ecgnb.datasets.own.zip_file import unpacked
@@ -72,7 +72,7 @@ def opened(path: Path) -> Iterator[OpenedFile]:
     check_size(path)
     with path.open("rb") as stream:
         content = stream.read(FIRST_BYTES)
-    if content.startswith(b"PK\x03\x04"):
+    if content.startswith(b"PK\x03\x04") and path.suffix.lower() not in SHEETS:
         with unpacked(path) as inside, opened(inside) as found:
             yield replace(found, archive=plain_text(path.name))
         return

@@ -10,6 +10,16 @@ from numpy.typing import NDArray
 
 from ecgnb.errors import plain_text
 
+# What devices write where there is no value: rows of nines, and the ends of 16, 24 and 32 bits.
+NO_VALUE_CODES = (
+    *(sign * nines for sign in (-1, 1) for nines in (999, 9999, 99999, 999999)),
+    *(end for bits in (16, 24, 32) for end in (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1, 2**bits - 1)),
+)  # fmt: skip
+
+CODES_OFF = 5  # times the range of all other values, from their median
+
+LEAST_BESIDE_CODES = 50  # other values that tell what the signal's range is
+
 
 @dataclass(frozen=True, eq=False)
 class Recording:
@@ -55,6 +65,30 @@ def offset_of(values: NDArray[np.floating]) -> float:
     middle = float(np.median(known))
     with np.errstate(over="ignore", invalid="ignore"):
         return middle if abs(middle) * 1e-7 > 1e-4 * known.std() else 0.0  # single precision has seven digits
+
+
+def codes_in(values: NDArray[np.floating]) -> list[float]:
+    """Return the numbers that a device writes where it has no value: such as -9999, far off all others.
+
+    Parameters
+    ----------
+    values : (n,) float64 array
+        The signal's first ones.
+    """
+    known = values[np.isfinite(values)]
+    is_code = np.isin(known, NO_VALUE_CODES)
+    rest = known[~is_code]
+    if not is_code.any() or len(rest) < LEAST_BESIDE_CODES or np.ptp(rest) == 0:
+        return []
+    far = np.abs(known - np.median(rest)) > CODES_OFF * np.ptp(rest)
+    return [float(code) for code in np.unique(known[is_code & far])]
+
+
+def of_codes(codes: Sequence[float]) -> str:
+    """Say which numbers were read as no value; empty text where none was."""
+    return (
+        f"{' and '.join(f'{code:.10g}' for code in codes)}, far off all the rest, was read as no value" if codes else ""
+    )
 
 
 def of_offset(offset: float) -> str:

@@ -12,7 +12,7 @@ from ecgnb.datasets.own import columns as choice
 from ecgnb.datasets.own.clock import seconds_of
 from ecgnb.datasets.own.columns import Column, LooksLikeEcg
 from ecgnb.datasets.own.limits import BEHAVES
-from ecgnb.datasets.own.recorded import Recording, as_recording, of_offset, offset_of
+from ecgnb.datasets.own.recorded import Recording, as_recording, codes_in, of_codes, of_offset, offset_of
 from ecgnb.datasets.own.table_blocks import blocks
 from ecgnb.datasets.own.table_form import first_lines
 from ecgnb.datasets.own.table_layout import Layout, clocks_of, layout_of, refuse_stacked
@@ -50,9 +50,10 @@ def read_signal_table(
     clocks = [] if fs is not None else clocks_of(column, layout)
     signal, times = _read(path, layout, column, clocks)
     rate, how, doubt = table_rate(times, layout, path)
-    off = of_offset(offset_of(layout.first_values[column]))
+    codes = codes_in(layout.first_values[column])
+    off = of_offset(offset_of(_without(layout.first_values[column], codes)))
     ends = _lost_at_the_end(layout, column, len(signal))
-    notes = tuple(note for note in (*layout.notes, why, doubt, off, ends) if note)
+    notes = tuple(note for note in (*layout.notes, why, doubt, of_codes(codes), off, ends) if note)
     if fs is not None and rate is not None and abs(fs - rate) > 0.01 * rate:
         notes += (f"the file says {rate:g} samples per second ({how}), and {fs:g} were given",)
     if fs is None and rate is None and layout.not_understood:
@@ -99,7 +100,8 @@ def _read(
     path: Path, layout: Layout, column: int, clocks: list[int]
 ) -> tuple[NDArray[np.float32], dict[int, NDArray[np.float64]]]:
     """Read a column and those of time by blocks of rows; an offset too large for float32 goes first."""
-    form, offset = layout.form, offset_of(layout.first_values[column])
+    form, codes = layout.form, codes_in(layout.first_values[column])
+    offset = offset_of(_without(layout.first_values[column], codes))
     signals: list[NDArray[np.float32]] = []
     times: dict[int, list[NDArray[np.float64]]] = {clock: [] for clock in clocks}
     skip = layout.skip
@@ -107,7 +109,8 @@ def _read(
     texts = [clock for clock in clocks if clock not in numbers]
     for part in blocks(path, form, [column, *numbers], texts):
         with np.errstate(over="ignore"):  # what single precision cannot hold is infinite
-            signals.append((part[column].to_numpy(np.float64)[skip:] - offset).astype(np.float32))
+            values = _without(part[column].to_numpy(np.float64)[skip:], codes)
+            signals.append((values - offset).astype(np.float32))
         for clock in numbers:
             times[clock].append(part[clock].to_numpy(np.float64)[skip:])
         for clock in texts:
@@ -120,6 +123,10 @@ def _read(
     if not end:
         raise DataError(f"{path.name} holds no sample in column {column + 1}; expected one a line")
     return signal[:end], {clock: np.concatenate(found)[:end] for clock, found in times.items()}
+
+
+def _without(values: NDArray[np.float64], codes: list[float]) -> NDArray[np.float64]:
+    return np.where(np.isin(values, codes), np.nan, values) if codes else values
 
 
 def _lost_at_the_end(layout: Layout, column: int, n_kept: int) -> str:

@@ -44,8 +44,13 @@ UNIT = re.compile(
 )
 
 
+CHANNELS = re.compile(r"\s*(\d{1,3}) channels?\s*")  # AcqKnowledge, before their names
+
+LIST = re.compile(r"\[(?:\s{0,2}[-+]?\d[\d.eE+-]{0,20}\s{0,2},){50}")  # samples in one cell
+
 LEAD_LINE = re.compile(
-    r"\s*#?\s*(?:lead|ableitung|d[ée]riv\w{0,10}|deriva\w{0,10}|channel|kanal)\s*[,;:=\t]\s*(.{1,40})", re.I
+    r"\s*#?\s*(?:lead|ableitung|d[ée]riv\w{0,10}|deriva\w{0,10}|channel|kanal|誘導|导联|유도)\s*[,;:=\t]\s*(.{1,40})",
+    re.I,
 )
 
 
@@ -94,6 +99,11 @@ def first_lines(path: Path, head: Head | None = None) -> TableForm:
     """
     head = head or read_head(path)
     lines = head.lines
+    inside = next((k for k, line in enumerate(lines[:MOST_ABOVE], start=1) if LIST.search(line[:LONGEST_TITLES])), 0)
+    if inside:
+        raise DataError(
+            f"{path.name}, line {inside}: all samples stand in brackets in one cell; expected one sample a line"
+        )
     found = _best_start(lines)
     if found is None:
         first = next((line for line in lines if line.strip()), "")
@@ -109,7 +119,8 @@ def first_lines(path: Path, head: Head | None = None) -> TableForm:
         )
     titles, names, units = _titles(lines[:n_above], separator, kinds)
     kinds = [_later(body, k, names[k], decimal) if kind == "empty" else kind for k, kind in enumerate(kinds)]
-    above = [line for k, line in enumerate(lines[:n_above]) if k != titles]
+    in_lines = any(CHANNELS.fullmatch(line) for line in lines[:n_above])  # names stand in lines of their own
+    above = [line for k, line in enumerate(lines[:n_above]) if k != titles or in_lines]
     return TableForm(n_above, names, units, kinds, separator, decimal, head.encoding, above, body)
 
 

@@ -66,7 +66,7 @@ def layout_of(form: TableForm, path: Path, fs_given: float | None) -> Layout:
     DataError
         Where none holds a signal, or samples go on from column to column.
     """
-    above = read_above(form.above, form.n_columns)
+    above = read_above(form.above, form.n_columns, sum(kind != "empty" for kind in form.kinds))
     if any(above.names):
         form = replace(form, names=above.names, units=list(above.units) or form.units)
     numbers = [k for k, kind in enumerate(form.kinds) if kind == "number"]

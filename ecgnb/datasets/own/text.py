@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgnb.datasets.own.columns import ECG_WORDS, TIME_WORDS
 from ecgnb.datasets.own.limits import WHAT
 from ecgnb.errors import DataError, plain_text
 
@@ -22,6 +23,14 @@ MOST_LEADS, LEAST_SAMPLES = 64, 200  # of a file whose lines are leads
 LONGEST_NUMBER = 40  # characters; what is longer is no number, however many digits it has
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.I)
+
+# Encodings of other scripts, by Python's name and by a browser's: one is believed where a known word is found in it.
+CODE_PAGES = (
+    ("cp932", "shift_jis"), ("gb18030", "gb18030"), ("big5", "big5"), ("cp949", "euc-kr"), ("cp1251", "windows-1251"),
+    ("cp1253", "windows-1253"),
+)  # fmt: skip
+
+OTHER_SCRIPTS = sorted(word for word in (*TIME_WORDS, *ECG_WORDS) if not word.isascii())
 
 EMPTY = ("", "!", "\x1a", "nan", "NaN", "NA", "N/A", "n/a", "null", "NULL", "None", "-", "--", "?", "#N/A")
 
@@ -44,7 +53,9 @@ class Head(NamedTuple):
 
 
 def is_number(cell: str, decimal: str = ".") -> bool:
-    """Say whether a cell is a number as people write them."""
+    """Say whether a cell is a number as people write them, with that decimal mark and no other."""
+    if decimal != "." and "." in cell:
+        return False
     return len(cell) <= LONGEST_NUMBER and bool(NUMBER.fullmatch(cell.replace(decimal, ".")))
 
 
@@ -80,16 +91,28 @@ def _encoding_of(content: bytes, name: str) -> str:
     try:
         codecs.getincrementaldecoder("utf-8")("strict").decode(content)  # its end may be half a letter
     except UnicodeDecodeError:
+        for encoding, _ in CODE_PAGES:
+            try:
+                words = codecs.getincrementaldecoder(encoding)("strict").decode(content).lower()
+            except UnicodeDecodeError:
+                continue
+            if any(word in words for word in OTHER_SCRIPTS):
+                return encoding
         return "cp1252" if not re.search(b"[\x81\x8d\x8f\x90\x9d]", content) else "latin-1"
     return "utf-8"
 
 
 def lines_are_leads(head: Head) -> bool:
     """Say whether each line of a file holds all samples of a lead, or one line all there is."""
-    lines = [line for line in head.lines if line.strip()]
+    lines = [line for line in head.lines if not _says_nothing(line)]
     if not lines or len(lines) > MOST_LEADS or (not head.whole and len(lines) > MOST_LEADS // 2):
         return False
     return min(_rough_cells(line) for line in lines[: len(lines) if head.whole else 1]) >= LEAST_SAMPLES
+
+
+def _says_nothing(line: str) -> bool:
+    """Say whether a line is empty or a comment, as Octave writes above a matrix."""
+    return not line.strip() or line.lstrip().startswith(("#", "%"))
 
 
 def _rough_cells(line: str) -> int:
@@ -120,7 +143,7 @@ def read_lines_as_leads(path: Path, head: Head) -> tuple[list[str], NDArray[np.f
         )
     names, rows, numbered = [], [], False
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
+        if _says_nothing(line):
             continue
         name, values = _lead_of(line)
         if values is None:

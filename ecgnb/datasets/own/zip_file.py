@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -15,6 +16,10 @@ from ecgnb.errors import DataError, plain_text
 MOST_MEMBERS = 1000
 
 READABLE = (".csv", ".txt", ".tsv", ".npy", ".edf", ".bdf", ".hea", ".dat", ".mat", ".xyz", ".asc", ".ecg")
+
+ABOUT = re.compile(
+    r"read[ _-]?me|licen[cs]e|changes|metadata|description", re.I
+)  # what tells of the recording beside it
 
 
 @contextmanager
@@ -58,6 +63,8 @@ def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
         and not PurePosixPath(info.filename).name.startswith(".")
     }
     found = {own: info for own, info in files.items() if PurePosixPath(own).suffix.lower() in READABLE}
+    if len(found) > 1:
+        found = {own: info for own, info in found.items() if not ABOUT.search(PurePosixPath(own).stem)} or found
     headers = [own for own in found if own.lower().endswith(".hea")]
     if len(headers) == 1:
         stem = PurePosixPath(headers[0]).stem.lower()

@@ -90,25 +90,8 @@ function kindOfFile(content, ending) {
   if (/^(?:<!doctype html|<html|<svg)/i.test(text)) return "a page or a drawing";
   if (/^(?:Brain Vision|BrainVision)/.test(text)) return "a BrainVision header";
   if (text.startsWith("<")) return /AnnotatedECG|urn:hl7-org/.test(text) ? "HL7 aECG" : "an ECG in XML";
-  const starts = [
-    ["%PDF", "a PDF"],
-    ["\x89PNG", "a picture"],
-    ["\xff\xd8\xff", "a picture"],
-    ["GIF8", "a picture"],
-    ["II*\0", "a picture"],
-    ["MM\0*", "a picture"],
-    ["\xd0\xcf\x11\xe0", "an Excel workbook"],
-    ["MATLAB 5", "a MATLAB file without a .hea"],
-    ["\x89HDF", "an HDF5 file"],
-    ["ALIVE", "a Kardia file"],
-    ["\x1f\x8b", "a compressed file"],
-    ["BZh", "a compressed file"],
-    ["\xfd7zXZ", "a compressed file"],
-    ["7z\xbc\xaf", "a compressed file"],
-    ["Rar!", "a compressed file"],
-    ["RIFF", "a sound"],
-  ];
-  const found = starts.find(([start]) => raw.startsWith(start));
+  if (ECG_RECIPE.own.sheets.includes(`.${ending}`)) return "an Excel workbook";
+  const found = ECG_RECIPE.own.starts.find(([start]) => raw.startsWith(start));
   if (found) return found[1];
   const isJson = /^[{[]/.test(text) && (ending === "json" || /^["{[]/.test(text.slice(1, 40).trimStart()));
   if (isJson) return "JSON";

@@ -3,14 +3,14 @@
 // twin of ecgnb/datasets/own/header_lines.py.
 
 /** Read the lines above a table: {fs, said, names, notUnderstood, unit, units}. Of several rates none is believed. */
-function readAbove(lines, nColumns) {
+function readAbove(lines, nColumns, nFilled) {
   const { longest, lowest_fs: lowest, highest_fs: highest } = ECG_RECIPE.own;
   const unit = nColumns < 3 ? lines.map((line) => unitOfLine(line.slice(0, longest))).find(Boolean) || "" : "";
   for (const line of lines) {
     const device = openSignals(line, nColumns);
     if (device) return { ...device, unit };
   }
-  const { names, units } = acqKnowledge(lines, nColumns);
+  const { names, units } = acqKnowledge(lines, nColumns, nFilled);
   const said = [];
   let notUnderstood = "";
   for (const line of lines) {
@@ -74,7 +74,7 @@ function writtenNumber(given, times = 1) {
 
 function unitOfLine(line) {
   const found = line.match(
-    /^\s*#?\s*(?:unit|units|einheit|unit[ée]|unidad|unidade|unit[àa])\s*[,;:=\t]\s*([^\s,;]{1,10})/i,
+    /^\s*#?\s*(?:unit|units|einheit|unit[ée]|unidad|unidade|unit[àa]|単位|单位|단위)\s*[,;:=\t]\s*([^\s,;]{1,10})/i,
   );
   return found ? found[1].replace(/^['"]+|['"]+$/g, "") : "";
 }
@@ -106,13 +106,13 @@ function openSignals(line, nColumns) {
 }
 
 /** Names and units of channels, which AcqKnowledge writes a line each, in turn, after their number. */
-function acqKnowledge(lines, nColumns) {
+function acqKnowledge(lines, nColumns, nFilled) {
   for (const [place, line] of lines.entries()) {
-    const found = line.trim().match(/^(\d{1,3}) channels?$/);
+    const found = line.slice(0, ECG_RECIPE.own.longest).match(pattern("channels", "whole"));
     if (!found || lines.length <= place + 2 * found[1]) continue;
     const n = Number(found[1]);
     const told = lines.slice(place + 1, place + 1 + 2 * n).map((one) => one.trim().slice(0, 60));
-    const before = Array(Math.max(0, nColumns - n - 1)).fill(""); // a column of time; and one that is empty at the end
+    const before = Array(Math.max(0, nFilled - n)).fill(""); // a column of time
     const filled = (odd) =>
       [...before, ...told.filter((_, k) => k % 2 === odd), ...Array(nColumns).fill("")].slice(0, nColumns);
     return { names: filled(0), units: filled(1) };

@@ -4,8 +4,14 @@
 
 /** Find out from the first lines how a table is written. */
 function formOf(head, name) {
-  const { most_above: most, body: nBody } = ECG_RECIPE.own;
+  const { most_above: most, body: nBody, longest_titles: longest } = ECG_RECIPE.own;
   const { lines } = head;
+  const inside = lines.slice(0, most).findIndex((line) => pattern("list").test(line.slice(0, longest))) + 1;
+  if (inside) {
+    throw new DataError(
+      `${name}, line ${inside}: all samples stand in brackets in one cell; expected one sample a line`,
+    );
+  }
   const found = bestStart(lines);
   if (!found) {
     const first = lines.find((line) => line.trim()) || "";
@@ -27,7 +33,8 @@ function formOf(head, name) {
   const above = lines.slice(0, nAbove);
   const { place, names, units } = titlesOf(above, separator, found.kinds);
   const kinds = found.kinds.map((kind, k) => (kind === "empty" ? laterKind(body, k, names[k], decimal) : kind));
-  const rest = above.filter((_, k) => k !== place);
+  const inLines = above.some((line) => pattern("channels", "whole").test(line)); // names stand in lines of their own
+  const rest = above.filter((_, k) => k !== place || inLines);
   return { nAbove, names, units, kinds, separator, decimal, encoding: head.encoding, above: rest, body };
 }
 

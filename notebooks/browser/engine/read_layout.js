@@ -4,7 +4,11 @@
 
 /** What of a table is what: which columns may hold a signal, which tell the time, and what is refused at once. */
 async function layoutOf(given, file, fsGiven) {
-  const above = readAbove(given.above, given.kinds.length);
+  const above = readAbove(
+    given.above,
+    given.kinds.length,
+    given.kinds.filter((kind) => kind !== "empty").length,
+  );
   const isNamed = above.names.some(Boolean);
   const form = isNamed
     ? { ...given, names: above.names, units: above.units.length ? above.units : given.units }

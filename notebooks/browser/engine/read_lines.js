@@ -35,7 +35,7 @@ async function leadsOfLines(file, head) {
   let rows = [];
   let isNumbered = false;
   for (const [k, line] of lines.entries()) {
-    if (!line.trim()) continue;
+    if (saysNothing(line)) continue;
     const { name, values } = leadOfLine(line);
     if (!values) {
       throw new DataError(

@@ -14,10 +14,12 @@ async function readSignalTable(file, { fs, lead }) {
   const column = signals[place];
   await refuseStacked(file, form);
   const clocks = fs !== null ? [] : clocksOf(column, layout);
-  const offset = offsetOf(layout.firstValues.get(column));
-  const { signal, times } = await readColumn(file, layout, column, clocks, offset);
+  const codes = codesIn(layout.firstValues.get(column));
+  const offset = offsetOf(withoutCodes(layout.firstValues.get(column), codes));
+  const { signal, times } = await readColumn(file, layout, column, clocks, { codes, offset });
   const { fs: rate, how, doubt } = tableRate(times, layout, file.name);
-  const notes = [...layout.notes, why, doubt, sayOffset(offset), lostAtTheEnd(layout, column, signal.length)];
+  const ends = lostAtTheEnd(layout, column, signal.length);
+  const notes = [...layout.notes, why, doubt, sayCodes(codes), sayOffset(offset), ends];
   if (fs !== null && rate !== null && Math.abs(fs - rate) > 0.01 * rate) {
     notes.push(`the file says ${general(rate)} samples per second (${how}), and ${general(fs)} were given`);
   }
@@ -73,6 +75,27 @@ function offsetOf(values) {
   if (!known.length || low === high) return 0;
   const middle = medianOf(known);
   return Math.abs(middle) * 1e-7 > 1e-4 * deviationOf(known) ? middle : 0; // single precision has seven digits
+}
+
+/** The numbers that a device writes where it has no value: such as -9999, far off all others. */
+function codesIn(values) {
+  const { no_value_codes: all, codes_off: times, least_beside_codes: least } = ECG_RECIPE.own;
+  const known = finiteOf(values);
+  const there = all.filter((code) => known.includes(code)).sort((a, b) => a - b);
+  const rest = there.length ? known.filter((value) => !there.includes(value)) : known;
+  const [low, high] = rangeOf(rest);
+  if (!there.length || rest.length < least || low === high) return [];
+  const middle = medianOf(rest);
+  return there.filter((code) => Math.abs(code - middle) > times * (high - low));
+}
+
+function withoutCodes(values, codes) {
+  return codes.length ? values.map((value) => (codes.includes(value) ? NaN : value)) : values;
+}
+
+function sayCodes(codes) {
+  const all = codes.map((code) => general(code, 10)).join(" and ");
+  return codes.length ? `${all}, far off all the rest, was read as no value` : "";
 }
 
 function sayOffset(offset) {
@@ -162,11 +185,11 @@ function clocksOf(column, { form, clocks, signals }) {
 }
 
 /** Read a column and those of time; empty lines at the end are none. */
-async function readColumn(file, { form, skip }, column, clocks, offset) {
+async function readColumn(file, { form, skip }, column, clocks, { codes, offset }) {
   const isNumbers = (clock) => form.kinds[clock] === "number";
   const [numbers, texts] = [clocks.filter(isNumbers), clocks.filter((clock) => !isNumbers(clock))];
   const all = await readNumbers(file, form, [column, ...numbers], Infinity, texts);
-  const values = all.get(column).subarray(skip);
+  const values = withoutCodes(all.get(column).subarray(skip), codes);
   let end = values.length;
   while (end > 0 && Number.isNaN(values[end - 1])) end -= 1;
   if (!end) throw new DataError(`${file.name} holds no sample in column ${column + 1}; expected one a line`);

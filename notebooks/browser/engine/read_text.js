@@ -31,8 +31,9 @@ function quoted(text) {
   return `'${escaped.replaceAll("'", "\\'")}'`;
 }
 
-/** Whether a cell is a number as people write them. */
+/** Whether a cell is a number as people write them, with that decimal mark and no other. */
 function isNumber(cell, decimal = ".") {
+  if (decimal !== "." && cell.includes(".")) return false;
   const text = decimal === "." ? cell : cell.replaceAll(decimal, ".");
   return cell.length <= ECG_RECIPE.own.longest_number && pattern("number", "whole").test(text);
 }
@@ -44,6 +45,7 @@ function isEmpty(cell) {
 
 /** The number that a cell holds; NaN for none, and null where it is no number at all. */
 function numberOf(cell, decimal) {
+  if (decimal !== "." && cell.includes(".")) return null;
   const text = decimal === "." ? cell : cell.replace(decimal, ".");
   const value = Number(text);
   const code = text.charCodeAt(1); // 0x10 is no number here
@@ -91,9 +93,23 @@ function encodingOf(content, name) {
   try {
     new TextDecoder("utf-8", { fatal: true }).decode(content, { stream: true }); // its end may be half a letter
   } catch {
-    return "windows-1252";
+    return codePageOf(content) || "windows-1252";
   }
   return "utf-8";
+}
+
+/** The encoding of another script in which a known word is found; empty text for none. */
+function codePageOf(content) {
+  const { code_pages: pages, other_scripts: scripts } = ECG_RECIPE.own;
+  for (const [, encoding] of pages) {
+    try {
+      const text = new TextDecoder(encoding, { fatal: true }).decode(content, { stream: true }).toLowerCase();
+      if (scripts.some((word) => text.includes(word))) return encoding;
+    } catch {
+      continue;
+    }
+  }
+  return "";
 }
 
 /** All lines of a file, some thousand at a time: {number of the first, lines}. */
@@ -116,9 +132,14 @@ async function* linesOf(file, encoding) {
 /** Whether each line of a file holds all samples of a lead, or one line all there is. */
 function linesAreLeads(head) {
   const { most_leads: most, least_samples: least } = ECG_RECIPE.own;
-  const lines = head.lines.filter((line) => line.trim());
+  const lines = head.lines.filter((line) => !saysNothing(line));
   if (!lines.length || lines.length > most || (!head.whole && lines.length > most / 2)) return false;
   return Math.min(...lines.slice(0, head.whole ? lines.length : 1).map(roughCells)) >= least;
+}
+
+/** Whether a line is empty or a comment, as Octave writes above a matrix. */
+function saysNothing(line) {
+  return /^\s*(?:[#%]|$)/.test(line);
 }
 
 function roughCells(line) {
