@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ecgnb.classifier.base import Classifier
 from ecgnb.classifier.certainty import Certainty, in_words
+from ecgnb.classifier.doubts import NO_BEAT, NO_WAVES, doubt_of_rate
 from ecgnb.detection.quality import BARE, UPSIDE_DOWN
 from ecgnb.detection.rhythm import IRREGULAR, irregular_stretches, irregularity
 
@@ -21,8 +22,6 @@ MIN_CONFIDENCE = 0.7  # for a network of which nobody measured how far its confi
 
 NO_ECG = "these ten seconds do not look like an ECG"
 NO_RHYTHM = "nothing is early in an irregular rhythm"
-
-SLOW, FAST = 40, 180  # beats a minute, from start to end: what lies outside is a wrong rate more often than a heart
 
 MUCH = 0.05  # of the beats or the time: more of it is worth a warning
 
@@ -111,17 +110,9 @@ class ClassifiedRecording:
 
     def warnings(self) -> list[str]:
         """Return what a reader should know before they believe the table, one sentence each."""
-        found, summary = [], self.summary()
-        if not len(self.beats):
-            found.append("No R peak was found; is this an ECG, and is its sampling rate right?")
-        elif summary["heart_rate_bpm"] is not None and not 20 <= summary["heart_rate_bpm"] <= 250:
-            rate = summary["heart_rate_bpm"]
-            found.append(f"A heart rate of {rate:.0f} a minute is hardly possible; is {self.fs:g} Hz the right rate?")
-        elif summary["heart_rate_bpm"] is not None and not SLOW <= summary["heart_rate_bpm"] <= FAST:
-            rate = summary["heart_rate_bpm"]
-            found.append(f"A heart rate of {rate:.0f} a minute is rare; is {self.fs:g} Hz the right rate?")
-        if self.beside_qrs < BARE:
-            found.append("There is neither a P nor a T wave beside the beats: is this an ECG, or a train of pulses?")
+        summary = self.summary()
+        of_rate = doubt_of_rate(summary["heart_rate_bpm"], self.fs) if len(self.beats) else NO_BEAT
+        found = [doubt for doubt in (of_rate, NO_WAVES if self.beside_qrs < BARE else "") if doubt]
         if self.pointing_up < UPSIDE_DOWN:
             found.append(
                 f"{1 - self.pointing_up:.0%} of the beats point down: the lead may be upside down, or this heart's QRS "

@@ -20,6 +20,7 @@ from ecgnb.datasets.windows import even_steps, fill_gaps
 from ecgnb.detection.gate import JUDGES, EcgGate, judge
 from ecgnb.detection.indices import STRETCH_SECONDS
 from ecgnb.detection.online import OnlineSlopeDetector, Tail
+from ecgnb.detection.quality import waves_beside_qrs
 from ecgnb.detection.r_peaks import MIN_SECONDS, check_fs, detect_r_peaks
 from ecgnb.detection.rhythm import IRREGULAR, N_BEATS, irregularity
 from ecgnb.errors import ModelError, UsageError
@@ -149,6 +150,13 @@ class BeatStream:
         self._intervals: deque[float] = deque(maxlen=N_BEATS)  # the last ones, NaN where one is not known
         self._so_far: _SoFar | None = None  # from the 64th beat on
         self._finished = False
+        self.beside_qrs = float("nan")  # of the first beats, as `quality.waves_beside_qrs` gives it
+
+    @property
+    def heart_rate_bpm(self) -> float | None:
+        """That of the median of the last intervals; None where there is none."""
+        known = [one for one in self._intervals if np.isfinite(one)]
+        return 60 / float(np.median(known)) if known else None
 
     @property
     def seconds(self) -> float:
@@ -271,6 +279,9 @@ class BeatStream:
         self._so_far = _SoFar(self._recipe, self.classifier)
         p = self._so_far.first(waiting)
         whole = [one.beat for one in waiting if not one.why]
+        windows = [one.windows for one in waiting if not one.why]
+        if windows:
+            self.beside_qrs = waves_beside_qrs(np.concatenate(windows), self._recipe.before, self._recipe.fs)
         return [self._labelled(*each) for each in zip(whole, p, strict=True)]
 
     def _labelled(self, beat: StreamedBeat, p: NDArray[np.float32]) -> StreamedBeat:

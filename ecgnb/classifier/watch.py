@@ -22,9 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgnb.classifier.doubts import NO_BEAT, NO_WAVES, doubt_of_rate
 from ecgnb.classifier.result import UNSURE
 from ecgnb.classifier.stream import BeatStream, StreamedBeat
 from ecgnb.datasets.own.text import EMPTY, is_number
+from ecgnb.detection.indices import STRETCH_SECONDS
+from ecgnb.detection.quality import BARE
 from ecgnb.errors import DataError, UsageError, plain_text
 
 AT_ONCE = 2**16  # bytes that are read at a time
@@ -70,7 +73,8 @@ class SampleLines:
                 "expected one sample a line"
             )
         self._rest = rest[: LONGEST_LINE + 1]
-        return np.array(samples, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what single precision cannot hold is infinite: no value
+            return np.array(samples, dtype=np.float64).astype(np.float32)
 
     def end(self) -> NDArray[np.float32]:
         """Return the last sample, where the stream ended in the middle of a line that is a number."""
@@ -252,12 +256,19 @@ def watch(source: Source, lines: SampleLines, stream: BeatStream, say: Callable[
         Given each beat; and what a reader should know.
     """
     tally: Counter[str] = Counter()
+    doubted: list[str] = []
+
+    def doubt(sentence: str) -> None:
+        if sentence and sentence not in doubted:
+            doubted.append(sentence)
+            tell(sentence)
 
     def give(beats: list[StreamedBeat]) -> None:
         for beat in beats:
             tally[beat.label] += 1
             tally[UNSURE] -= beat.again  # it was given before, without a label
             say(beat)
+        doubt(NO_WAVES if stream.beside_qrs < BARE else "")
 
     last, is_told = time.monotonic(), False
     with _asked_to_stop() as asked:
@@ -273,6 +284,8 @@ def watch(source: Source, lines: SampleLines, stream: BeatStream, say: Callable[
         give(stream.push(lines.end()))
         lines.check()
         give(stream.finish())
+    if stream.seconds >= STRETCH_SECONDS:
+        doubt(doubt_of_rate(stream.heart_rate_bpm, stream.fs) if tally.total() else NO_BEAT)
     named = ", ".join(f"{name} {n}" for name in [*stream.classifier.classes, UNSURE] if (n := tally[name]))
     bad = f"; {lines.n_bad:,} lines were no numbers" if lines.n_bad else ""
     return f"{stream.seconds:.1f} s at {stream.fs:g} Hz, {tally.total():,} beats{': ' if named else ''}{named}{bad}"

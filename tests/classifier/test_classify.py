@@ -189,7 +189,7 @@ def test_half_the_rate_is_doubted(record):
     assert any("is rare; is 180 Hz the right rate?" in one for one in found.warnings())
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_an_electrode_that_fell_off(record):
     """Python's own warnings are for those who write it."""
     wave = wave_of(record)[: 12 * 360]

@@ -234,3 +234,27 @@ def test_whoever_reads_the_beats_may_go_away(replay):
         process.stdin.write(text[: len(text) // 4].encode())
         process.stdin.close()
         assert process.wait(60) == 0 and b"Traceback" not in process.stderr.read()
+
+
+def told_of(signal, fs, classifier):
+    """What a reader is told of a stream that is no usual heart's."""
+    told = []
+    lines = watch.SampleLines(tell=told.append)
+    content = "".join(f"{value:.6g}\n" for value in signal).encode()
+    watch.watch(iter([content]), lines, BeatStream(fs, classifier), lambda beat: None, told.append)
+    return told
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_what_is_odd_about_a_stream_is_told_once(replay, classifier):
+    wave, _, fs = replay
+    assert told_of(wave, fs, classifier) == []
+    assert told_of(wave, fs / 3, classifier)[-1].endswith("a minute is rare; is 120 Hz the right rate?")
+    t = np.arange(80 * 250) / 250
+    pulses = np.exp(-(((t % 1 - 0.5) / 0.02) ** 2)) + 0.01 * np.random.default_rng(0).standard_normal(len(t))
+    assert [one for one in told_of(pulses, 250, classifier) if "a train of pulses" in one]
+    assert told_of(np.zeros(5000), 250, classifier) == [
+        "No R peak was found; is this an ECG, and is its sampling rate right?"
+    ]
+    assert told_of(np.zeros(500), 250, classifier) == []
+    assert told_of([*wave[:2000], 1e308, *wave[2000:]], fs, classifier) == []

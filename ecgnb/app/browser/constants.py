@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ecgnb.app.meanings import MEANINGS
-from ecgnb.classifier import recording, result
+from ecgnb.classifier import doubts, recording, result
 from ecgnb.classifier.load import DEFAULT, WEIGHTS
 from ecgnb.classifier.onnx_file import OnnxClassifier
 from ecgnb.datasets import reference
@@ -45,8 +45,10 @@ def constants() -> dict[str, Any]:
         "least": [one if np.isfinite(one) else None for one in certainty.least],
         "min_confidence": certainty.min_confidence,
         "much": result.MUCH,
-        "slow": result.SLOW,
-        "fast": result.FAST,
+        "doubts": {
+            "no_beat": doubts.NO_BEAT, "no_waves": doubts.NO_WAVES, "hardly_possible": doubts.HARDLY_POSSIBLE,
+            "rare": doubts.RARE,
+        },
         "meanings": {label: meaning._asdict() for label, meaning in MEANINGS.items()},
         "block_seconds": recording.BLOCK_SECONDS,
         "margin_seconds": recording.MARGIN_SECONDS,

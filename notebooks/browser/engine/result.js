@@ -72,19 +72,10 @@ function summaryOf(found) {
 function warningsOf(found) {
   const warnings = [];
   const summary = summaryOf(found);
-  const rate = summary.heart_rate_bpm;
-  if (!found.beats.length) {
-    warnings.push("No R peak was found; is this an ECG, and is its sampling rate right?");
-  } else if (rate !== null && !(rate >= 20 && rate <= 250)) {
-    warnings.push(
-      `A heart rate of ${fixed(rate, 0)} a minute is hardly possible; is ${general(found.fs)} Hz the right rate?`,
-    );
-  } else if (rate !== null && !(rate >= ECG_RECIPE.slow && rate <= ECG_RECIPE.fast)) {
-    warnings.push(`A heart rate of ${fixed(rate, 0)} a minute is rare; is ${general(found.fs)} Hz the right rate?`);
-  }
-  if (found.beside_qrs < ECG_RECIPE.quality.bare) {
-    warnings.push("There is neither a P nor a T wave beside the beats: is this an ECG, or a train of pulses?");
-  }
+  const { no_beat: noBeat, no_waves: noWaves } = ECG_RECIPE.doubts;
+  const ofRate = found.beats.length ? doubtOfRate(summary.heart_rate_bpm, found.fs) : noBeat;
+  if (ofRate) warnings.push(ofRate);
+  if (found.beside_qrs < ECG_RECIPE.quality.bare) warnings.push(noWaves);
   if (found.pointing_up < ECG_RECIPE.quality.upside_down) {
     warnings.push(
       `${percent(1 - found.pointing_up)} of the beats point down: the lead may be upside down, or this heart's QRS ` +
@@ -114,6 +105,15 @@ function warningsOf(found) {
     );
   }
   return warnings;
+}
+
+/** What is odd about a heart rate, that of the median interval; empty text where nothing is. */
+function doubtOfRate(rate, fs) {
+  const { hardly_possible: possible, rare } = ECG_RECIPE.doubts;
+  const within = ([low, high]) => rate >= low && rate <= high;
+  if (rate === null || within(rare)) return "";
+  const how = within(possible) ? "rare" : "hardly possible";
+  return `A heart rate of ${fixed(rate, 0)} a minute is ${how}; is ${general(fs)} Hz the right rate?`;
 }
 
 function warningsOfFaults(found, summary) {
