@@ -413,7 +413,10 @@ def _read(file: Path, fs: float | None, lead: str | None) -> Recording:
     """Read a recording, and say what was read."""
     from ecgnb.datasets.own.recording import read_one_lead
     from ecgnb.detection.gate import looks_like_ecg
+    from ecgnb.detection.r_peaks import check_fs
 
+    if fs is not None:
+        check_fs(fs)
     recording = read_one_lead(file, fs=fs, lead=lead, looks_like_ecg=looks_like_ecg)
     typer.echo(f"read: {recording.read}")
     for note in recording.notes:

@@ -81,6 +81,10 @@ TABLES = {
     "AcqKnowledge": "4 msec/sample\n2 channels\nRSP\nV\nECG\nmV\nmsec\tCH1\tCH2\n"
     + table([[4 * k for k in COUNT], BEAT[::-1], BEAT], mark="\t"),
     "a watch in Japanese": "サンプルレート,512ヘルツ\n誘導,誘導I\n単位,µV\n\n" + table([BEAT]),
+    "two sensors joined": table([SECONDS, [one if k % 2 else "" for k, one in enumerate(BEAT)], COUNT], "time,ecg,acc"),
+    "three sensors joined": table([[one if k % 3 else "" for k, one in enumerate(BEAT)], BEAT], "ecg,acc"),
+    "leads in turn": table([SECONDS, [("I", "II")[k % 2] for k in COUNT], BEAT], "time,lead,value"),
+    "sensors in turn": table([[("ECG", "ACC")[k > 9] for k in COUNT], SECONDS, BEAT]),
     "dates in brackets": table([[f"[{one} 01/05/2024]" for one in CLOCK], BEAT], "'Time','II'"),
     "a counter": table([COUNT, BEAT], "sample,value"),
     "a counter that starts anew": table([[k % 100 for k in COUNT], BEAT], "index,value"),

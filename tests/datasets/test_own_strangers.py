@@ -141,3 +141,54 @@ def test_half_an_edf_is_said_to_be_one(tmp_path):
     assert half.notes == ("the file is cut off: its header promises 10 blocks, and 4 are there",)
     with pytest.raises(DataError, match="cannot be read as EDF: its header or its samples are damaged"):
         read(tmp_path, content[:300], "head.edf")
+
+
+def joined(every, n_rows=N):
+    """A table that joins two sensors: the ECG has a value in one row of so many."""
+    rows = [f"{k / FS / every:.6f},{'' if k % every else WAVE[k // every]},{k % 7}" for k in range(n_rows)]
+    return "\n".join(["time,ecg,acc", *rows])
+
+
+@pytest.mark.parametrize("every", [2, 3, 5])
+def test_rows_of_another_sensor_are_left_out(tmp_path, every):
+    found = read(tmp_path, joined(every))
+    n = -(-N // every)
+    assert found.fs == pytest.approx(FS, rel=1e-3) and len(found.signal) == n
+    np.testing.assert_allclose(found.signal, WAVE[:n], atol=1e-6)
+    assert found.notes == (f"{1 - n / N:.0%} of its rows have no value in this column, and were left out",)
+    assert len(read(tmp_path, joined(every), fs=FS).signal) == n
+
+
+def test_lost_samples_are_no_rows_of_another_sensor(tmp_path):
+    lost = np.where(np.random.default_rng(0).random(N) < 0.1, "", WAVE.astype(str))
+    assert len(read(tmp_path, table(T, lost, title="time,ecg")).signal) > 0.99 * N
+    half = np.where(np.arange(N) // 500 % 2, "", WAVE.astype(str))  # long gaps
+    assert np.isnan(read(tmp_path, table(T, half, title="time,ecg")).signal).any()
+    packets = np.where(np.random.default_rng(0).random(N) < 0.4, "", WAVE.astype(str))  # nobody says what is missing
+    assert np.isnan(read(tmp_path, table(packets, np.arange(N) % 7, title="ecg,acc"), fs=FS).signal).any()
+
+
+@pytest.mark.parametrize(
+    ("columns", "title", "message"),
+    [
+        (
+            (np.repeat(T, 2), ["I", "II"] * N, np.repeat(WAVE, 2)),
+            "time,lead,value",
+            "column lead says .I, II.; expected",
+        ),
+        (
+            (["ECG", "ACC"] * N, np.repeat(T, 2), np.repeat(WAVE, 2)),
+            "",
+            "column '1' says .ACC, ECG.; expected a column",
+        ),
+        ((["ecg"] * 99 + ["hr"] + ["ecg"] * (N - 100), T, WAVE), "type,time,value", "column type says .ecg, hr."),
+    ],
+)
+def test_rows_of_several_kinds_are_refused(tmp_path, columns, title, message):
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, table(*columns, title=title), fs=FS)
+
+
+def test_words_about_each_row_are_no_kinds(tmp_path):
+    words = np.where(np.arange(N) % 50 == 0, "ECG lead off", "fine")
+    assert read(tmp_path, table(T, words, WAVE, title="time,status,ecg")).lead == "ecg"

@@ -20,6 +20,10 @@ from ecgnb.datasets.own.table_rate import rate_of_sample, table_rate
 from ecgnb.datasets.own.text import Head, lines_are_leads, read_head, read_lines_as_leads
 from ecgnb.errors import DataError, plain_text
 
+SPARSE = 0.2  # of the rows are empty, and of the steps from one value to the next: the rows of several sensors
+
+FEW_ROWS = 50
+
 
 def read_signal_table(
     path: Path, *, fs: float | None = None, lead: str | None = None, looks_like_ecg: LooksLikeEcg | None = None
@@ -49,11 +53,12 @@ def read_signal_table(
     refuse_stacked(path, form)
     clocks = [] if fs is not None else clocks_of(column, layout)
     signal, times = _read(path, layout, column, clocks)
+    signal, times, thinned = _without_empty_rows(signal, times)
     rate, how, doubt = table_rate(times, layout, path)
     codes = codes_in(layout.first_values[column])
     off = of_offset(offset_of(_without(layout.first_values[column], codes)))
-    ends = _lost_at_the_end(layout, column, len(signal))
-    notes = tuple(note for note in (*layout.notes, why, doubt, of_codes(codes), off, ends) if note)
+    ends = "" if thinned else _lost_at_the_end(layout, column, len(signal))
+    notes = tuple(note for note in (*layout.notes, why, thinned, doubt, of_codes(codes), off, ends) if note)
     if fs is not None and rate is not None and abs(fs - rate) > 0.01 * rate:
         notes += (f"the file says {rate:g} samples per second ({how}), and {fs:g} were given",)
     if fs is None and rate is None and layout.not_understood:
@@ -123,6 +128,26 @@ def _read(
     if not end:
         raise DataError(f"{path.name} holds no sample in column {column + 1}; expected one a line")
     return signal[:end], {clock: np.concatenate(found)[:end] for clock, found in times.items()}
+
+
+def _without_empty_rows(
+    signal: NDArray[np.float32], times: dict[int, NDArray[np.float64]]
+) -> tuple[NDArray[np.float32], dict[int, NDArray[np.float64]], str]:
+    """Leave out the rows in which only other columns have a value, where these lie all over the file; and say so.
+
+    So tables of several sensors are joined. Without a clock they are left out where each other row, each third or so
+    has a value: else nobody knows what is missing.
+    """
+    at = np.flatnonzero(~np.isnan(signal))
+    steps = np.diff(at)
+    if len(at) < FEW_ROWS or len(at) > (1 - SPARSE) * (at[-1] - at[0] + 1) or not (steps > 1).any():
+        return signal, times, ""
+    usual = float(np.median(steps))
+    even = float((steps == usual).mean()) > 0.99
+    if (steps > 1).mean() < SPARSE or not (even or times) or steps.max() > 20 * max(usual, 2):
+        return signal, times, ""
+    note = f"{1 - len(at) / len(signal):.0%} of its rows have no value in this column, and were left out"
+    return signal[at], {clock: time[at] for clock, time in times.items()}, note
 
 
 def _without(values: NDArray[np.float64], codes: list[float]) -> NDArray[np.float64]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgnb.datasets.own.columns import only_rises, plain, role
+from ecgnb.datasets.own.columns import listed, only_rises, plain, role
 from ecgnb.datasets.own.first_rows import rows_that_are_no_samples
 from ecgnb.datasets.own.header_lines import read_above
 from ecgnb.datasets.own.table_blocks import blocks, first_values
@@ -18,6 +19,8 @@ from ecgnb.errors import DataError, plain_text
 GROUPS = ("lead", "leads", "record", "recording", "patient", "subject", "file", "id", "channel", "case", "session")
 
 MOST_STACKED = 1000  # changes of such a column; one that changes more often says something else
+
+MOST_IN_TURN, OFTEN = 16, 0.05  # kinds of rows that take turns, and in which share of the rows
 
 UNITS_OF_TIME = ("s", "sec", "seconds", "ms", "us", "µs", "ns", "min", "minutes", "hours", "days")
 
@@ -130,8 +133,19 @@ def _refuse_wrapped(form: TableForm, columns: list[NDArray[np.float64]], name: s
 
 
 def refuse_stacked(path: Path, form: TableForm) -> None:
-    """Raise `DataError` where several recordings, or leads, stand one under the other."""
+    """Raise `DataError` where several recordings, or leads, stand one under the other or take turns."""
     groups = [k for k, name in enumerate(form.names) if plain(name) in GROUPS and form.kinds[k] != "empty"]
+    of_sensors = _kinds_of_rows(form)
+    for k in sorted({*groups, *of_sensors}):
+        found = [row[k] for row in form.body if len(row) > k]
+        n_turns = sum(one != other for one, other in pairwise(found))
+        kinds = sorted(set(found))
+        if 1 < len(kinds) <= MOST_IN_TURN and n_turns > (max(len(kinds), OFTEN * len(found)) if k in groups else 0):
+            raise DataError(
+                f"{path.name} holds rows of {len(kinds)} kinds, as its column "
+                f"{plain_text(form.names[k], 40) or repr(str(k + 1))} says ({listed(kinds)}); expected "
+                "a column each: turn the table, or keep the rows of one"
+            )
     for group in groups[:1]:
         changes, last, seen = 0, "", False
         for part in blocks(path, form, [], [group]):
@@ -143,6 +157,17 @@ def refuse_stacked(path: Path, form: TableForm) -> None:
                 f"{path.name} holds {changes + 1} recordings one under the other, as its column "
                 f"{plain_text(form.names[group], 40)!r} says; expected one: cut it apart"
             )
+
+
+def _kinds_of_rows(form: TableForm) -> list[int]:
+    """Return the columns of text that say of some rows, not of all, that they are an ECG's."""
+    found = []
+    for k, kind in enumerate(form.kinds):
+        words = {row[k] for row in form.body if len(row) > k} if kind == "text" else set()
+        is_ecg = [role(word)[0] == "ecg" and " " not in plain(word) for word in words][: MOST_IN_TURN + 1]
+        if any(is_ecg) and len(is_ecg) <= MOST_IN_TURN:
+            found.append(k)
+    return found
 
 
 def clocks_of(column: int, layout: Layout) -> list[int]:

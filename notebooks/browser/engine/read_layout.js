@@ -104,6 +104,7 @@ function refuseWrapped(form, columns, name) {
 /** Refuse several recordings, or leads, one under the other. */
 async function refuseStacked(file, form) {
   const { groups, most_stacked: most } = ECG_RECIPE.own;
+  refuseInTurn(file, form);
   const group = form.names.findIndex((name, k) => groups.includes(plainName(name)) && form.kinds[k] !== "empty");
   if (group < 0) return;
   let [changes, last] = [0, null];
@@ -118,6 +119,25 @@ async function refuseStacked(file, form) {
         `${quoted(plainText(form.names[group], 40))} says; expected one: cut it apart`,
     );
   }
+}
+
+/** Refuse rows of several leads or kinds that take turns. */
+function refuseInTurn(file, form) {
+  const { groups, most_in_turn: most, often } = ECG_RECIPE.own;
+  form.kinds.forEach((kind, k) => {
+    const found = form.body.filter((row) => row.length > k).map((row) => row[k]);
+    const kinds = [...new Set(found)].sort();
+    const isGroup = groups.includes(plainName(form.names[k])) && kind !== "empty";
+    const isEcg = (word) => roleOf(word).kind === "ecg" && !plainName(word).includes(" ");
+    const saysEcg = kind === "text" && kinds.length <= most && kinds.some(isEcg);
+    const nTurns = found.filter((one, row) => row && one !== found[row - 1]).length;
+    if (!(isGroup || saysEcg) || kinds.length < 2 || kinds.length > most || nTurns <= (isGroup ? Math.max(kinds.length, often * found.length) : 0)) return;
+    const name = plainText(form.names[k], 40);
+    throw new DataError(
+      `${file.name} holds rows of ${kinds.length} kinds, as its column ${name || quoted(String(k + 1))} says ` +
+        `(${listed(kinds)}); expected a column each: turn the table, or keep the rows of one`,
+    );
+  });
 }
 
 /** How many rows come before the samples, the rate that they say, and what is to be said of it. */

@@ -16,10 +16,11 @@ async function readSignalTable(file, { fs, lead }) {
   const clocks = fs !== null ? [] : clocksOf(column, layout);
   const codes = codesIn(layout.firstValues.get(column));
   const offset = offsetOf(withoutCodes(layout.firstValues.get(column), codes));
-  const { signal, times } = await readColumn(file, layout, column, clocks, { codes, offset });
+  const all = await readColumn(file, layout, column, clocks, { codes, offset });
+  const { signal, times, thinned } = withoutEmptyRows(all);
   const { fs: rate, how, doubt } = tableRate(times, layout, file.name);
-  const ends = lostAtTheEnd(layout, column, signal.length);
-  const notes = [...layout.notes, why, doubt, sayCodes(codes), sayOffset(offset), ends];
+  const ends = thinned ? "" : lostAtTheEnd(layout, column, signal.length);
+  const notes = [...layout.notes, why, thinned, doubt, sayCodes(codes), sayOffset(offset), ends];
   if (fs !== null && rate !== null && Math.abs(fs - rate) > 0.01 * rate) {
     notes.push(`the file says ${general(rate)} samples per second (${how}), and ${general(fs)} were given`);
   }
@@ -199,6 +200,26 @@ async function readColumn(file, { form, skip }, column, clocks, { codes, offset 
   return {
     signal,
     times: new Map([...numbers, ...texts].map((clock) => [clock, all.get(clock).subarray(skip, skip + end)])),
+  };
+}
+
+/** Leave out the rows in which only other columns have a value, where these lie all over the file; and say so. */
+function withoutEmptyRows({ signal, times }) {
+  const { sparse, few_rows: few } = ECG_RECIPE.own;
+  const at = [];
+  for (let k = 0; k < signal.length; k += 1) if (!Number.isNaN(signal[k])) at.push(k);
+  const steps = at.slice(1).map((place, k) => place - at[k]);
+  const isFull = at.length < few || at.length > (1 - sparse) * (at[at.length - 1] - at[0] + 1);
+  const share = (holds) => steps.filter(holds).length / steps.length;
+  if (isFull || share((step) => step > 1) < sparse) return { signal, times, thinned: "" };
+  const usual = medianOf(steps);
+  const isEven = share((step) => step === usual) > 0.99;
+  if (!(isEven || times.size) || rangeOf(steps)[1] > 20 * Math.max(usual, 2)) return { signal, times, thinned: "" };
+  const kept = (values) => values.constructor.from(at, (place) => values[place]);
+  return {
+    signal: kept(signal),
+    times: new Map([...times].map(([clock, time]) => [clock, kept(time)])),
+    thinned: `${percent(1 - at.length / signal.length)} of its rows have no value in this column, and were left out`,
   };
 }
 
