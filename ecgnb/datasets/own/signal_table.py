@@ -138,7 +138,10 @@ def _without_empty_rows(
     So tables of several sensors are joined. Without a clock they are left out where each other row, each third or so
     has a value: else nobody knows what is missing.
     """
-    at = np.flatnonzero(~np.isnan(signal))
+    has_value = ~np.isnan(signal)
+    if np.count_nonzero(has_value) > (1 - SPARSE) * len(signal):  # nearly always: a day of ECG needs no more memory
+        return signal, times, ""
+    at = np.flatnonzero(has_value)
     steps = np.diff(at)
     if len(at) < FEW_ROWS or len(at) > (1 - SPARSE) * (at[-1] - at[0] + 1) or not (steps > 1).any():
         return signal, times, ""

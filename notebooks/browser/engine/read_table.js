@@ -206,6 +206,9 @@ async function readColumn(file, { form, skip }, column, clocks, { codes, offset 
 /** Leave out the rows in which only other columns have a value, where these lie all over the file; and say so. */
 function withoutEmptyRows({ signal, times }) {
   const { sparse, few_rows: few } = ECG_RECIPE.own;
+  let n = 0;
+  for (let k = 0; k < signal.length; k += 1) if (!Number.isNaN(signal[k])) n += 1;
+  if (n > (1 - sparse) * signal.length) return { signal, times, thinned: "" };
   const at = [];
   for (let k = 0; k < signal.length; k += 1) if (!Number.isNaN(signal[k])) at.push(k);
   const steps = at.slice(1).map((place, k) => place - at[k]);
