@@ -140,7 +140,9 @@ def test_encodings_of_other_scripts(engine, tmp_path, title, encoding):
     assert found == expected and expected[1] == title.split(",")[1]
 
 
-@pytest.mark.parametrize(("fs", "lead"), [(500.0, None), (None, "II"), (None, "2"), (None, "V9"), (250.0, "1")])
+@pytest.mark.parametrize(
+    ("fs", "lead"), [(500.0, None), (None, "II"), (None, "2"), (None, "V9"), (None, "7"), (250.0, "1")]
+)
 def test_a_rate_and_a_lead_that_somebody_gives(engine, tmp_path, fs, lead):
     found, expected = both_readings(engine, tmp_path, "t.csv", table([BEAT, BEAT], "I,II").encode(), fs, lead)
     assert found == expected

@@ -169,7 +169,8 @@ def pick_lead(names: Sequence[str], lead: str, where: str) -> int:
                 return position
     if wanted.isdecimal() and len(wanted) < 6 and 1 <= int(wanted) <= len(names):
         return int(wanted) - 1
-    raise DataError(f"{where} has no lead {plain_text(lead)!r}; it has: {listed(names)}")
+    counts = " (numbers count these, from 1 on)" if wanted.isdecimal() else ""  # and not the column of time
+    raise DataError(f"{where} has no lead {plain_text(lead)!r}; it has: {listed(names)}{counts}")
 
 
 def choose(

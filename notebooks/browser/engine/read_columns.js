@@ -85,7 +85,8 @@ function pickLead(names, lead, where) {
     if (place >= 0) return place;
   }
   if (/^\d{1,5}$/.test(wanted) && wanted >= 1 && wanted <= names.length) return Number(wanted) - 1;
-  throw new DataError(`${where} has no lead ${quoted(plainText(lead))}; it has: ${listed(names)}`);
+  const counts = /^\p{Nd}+$/u.test(wanted) ? " (numbers count these, from 1 on)" : ""; // and not the column of time
+  throw new DataError(`${where} has no lead ${quoted(plainText(lead))}; it has: ${listed(names)}${counts}`);
 }
 
 /** Which of several columns [{name, values}] is the ECG, and what should be said about the choice. */
