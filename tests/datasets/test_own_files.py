@@ -318,6 +318,7 @@ def test_a_line_about_something_else_is_no_rate(tmp_path, line):
         ("rate: 250 S/s", 250),
         ("Taxa de amostragem: 250 amostras/s", 250),
         ("Sampling period [ms]: 4", 250),
+        ("sample_interval_ms: 4", 250),
         ('"SampleRate","250"', 250),
         ("Recording 24 s at 250 Hz, filter 0.5-40 Hz", 250),
         ("ACC sampling rate: 50 Hz\nECG sampling rate: 250 Hz", 250),

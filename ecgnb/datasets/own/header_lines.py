@@ -18,7 +18,7 @@ HERTZ = re.compile(_NUMBER + r" ?(k?)(?:hz|hertz|hercios|ヘルツ|赫兹|헤르
 PER_SECOND = re.compile(_NUMBER + r" ?(?:samples?|muestras|amostras|[ée]chantillons|abtastwerte|campioni)? ?"
                         r"(?:/|per|pro|por|par) ?(?:s|sec|second|sekunde|segundo|seconde)\b", re.I)  # fmt: skip
 STEP = re.compile(_NUMBER + r" ?(ns|nsec|us|µs|usec|ms|msec|milliseconds?|s|sec|seconds?)\b", re.I)
-UNIT_THEN_NUMBER = re.compile(r"[\[(](ns|us|µs|ms|msec|s|sec)[\])]\s*[=:,;\t ]\s*" + _NUMBER + r"\s*$", re.I)
+UNIT_THEN_NUMBER = re.compile(r"[\[(_ ](ns|us|µs|ms|msec|s|sec)[\])]?\s*[=:,;\t ]\s*" + _NUMBER + r"\s*$", re.I)
 SET_TO = re.compile(r"[=:,;\t ]\s{0,3}" + _NUMBER + r"[^\d]{0,8}$")
 
 # Only a line that says so is about the rate: others tell of filters, mains, hearts, or how many samples there are.
