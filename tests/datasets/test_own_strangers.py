@@ -139,6 +139,8 @@ def test_half_an_edf_is_said_to_be_one(tmp_path):
     content = write_edf(tmp_path / "a.edf").read_bytes()
     half = read(tmp_path, content[: len(content) // 2], "half.edf", lead="two")
     assert half.notes == ("the file is cut off: its header promises 10 blocks, and 4 are there",)
+    none = read(tmp_path, content[:236] + b"0       " + content[244:], "none.edf", lead="two")
+    assert none.notes == ("its header promises nothing, and 10 blocks are there: the recorder had not ended",)
     with pytest.raises(DataError, match="cannot be read as EDF: its header or its samples are damaged"):
         read(tmp_path, content[:300], "head.edf")
 

@@ -41,10 +41,11 @@ def read_edf_file(
     with _as_data_error(path):
         position = _pick(signals, lead, path.name, looks_like_ecg)
         signal = signals[position]
+        size = _other_size(path)
         rate, unit, values = float(signal.sampling_frequency), str(signal.physical_dimension), _physical(signal)
     if fs is not None and abs(fs - rate) > 1e-6 * rate:
         raise UsageError(f"fs={fs:g}, but {path.name} says {rate:g} Hz; leave fs out for an EDF file")
-    doubts = ("it has gaps in time, and was read as if it had none" if gaps else "", _cut_off(path))
+    doubts = ("it has gaps in time, and was read as if it had none" if gaps else "", size)
     notes = tuple(doubt for doubt in doubts if doubt)
     return as_recording(
         path.stem, values, rate, signal.label, unit, "from its header", notes, path.name,
@@ -77,8 +78,8 @@ def _signals(path: Path) -> tuple[list[Any], bool]:
         return list(reader(path).signals), start[192:197] in (b"EDF+D", b"BDF+D")
 
 
-def _cut_off(path: Path) -> str:
-    """Say where a file holds less than its header promises."""
+def _other_size(path: Path) -> str:
+    """Say where a file holds less than its header promises, or something where it promises nothing."""
     with path.open("rb") as stream:
         start = stream.read(256)
         n_signals = int(start[252:256])
@@ -87,6 +88,8 @@ def _cut_off(path: Path) -> str:
     promised = int(start[236:244])
     size = n_samples * (3 if start[0] == 255 else 2)
     there = (path.stat().st_size - 256 * (n_signals + 1)) // size if size else 0
+    if promised == 0 < there:
+        return f"its header promises nothing, and {there:,} blocks are there: the recorder had not ended"
     if promised <= there:  # -1 where the recorder had not ended
         return ""
     return f"the file is cut off: its header promises {promised:,} blocks, and {there:,} are there"
