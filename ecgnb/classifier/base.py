@@ -82,7 +82,7 @@ def classes_of(values: Mapping[str, Any], name: str) -> list[str]:
     """
     if "classes" not in values:
         raise ModelError(f"{name} does not say which classes it tells apart, so it labels no beat; expected a model "
-                         "that a run of lesson 02, 03 or 04 saved")  # fmt: skip
+                         "that a lesson with a classifier saved, such as 02")  # fmt: skip
     given = values["classes"]
     classes = given.split() if isinstance(given, str) else []
     all_names = all(re.fullmatch(CLASS_NAME, one) for one in classes)
