@@ -59,7 +59,7 @@ REPOSITORY = os.environ.get("ECGNB_REPOSITORY", "")
 html_theme_options = {
     "use_download_button": True,
     "show_toc_level": 2,
-    "navigation_depth": 1,  # no lesson has pages below it; the sidebar is made for each page of the source, too
+    "max_navbar_depth": 1,  # the pages of the package are on its index; the sidebar is made for each page of the source, too
     "home_page_in_toc": True,
     "navbar_persistent": [],  # one search field is enough
     "repository_url": REPOSITORY,
