@@ -8,7 +8,7 @@ NO_WAVES = "There is neither a P nor a T wave beside the beats: is this an ECG, 
 
 HARDLY_POSSIBLE = (20, 250)  # beats a minute that no heart keeps up lie outside
 
-RARE = (40, 180)  # from start to end: what lies outside is a wrong rate more often than a heart
+RARE = (40, 180)  # from start to end: few hearts keep up what lies outside, and a wrong rate ends there easily
 
 
 def doubt_of_rate(heart_rate_bpm: float | None, fs: float) -> str:

@@ -83,6 +83,16 @@ TABLES = {
     "a watch in Japanese": "サンプルレート,512ヘルツ\n誘導,誘導I\n単位,µV\n\n" + table([BEAT]),
     "two sensors joined": table([SECONDS, [one if k % 2 else "" for k, one in enumerate(BEAT)], COUNT], "time,ecg,acc"),
     "three sensors joined": table([[one if k % 3 else "" for k, one in enumerate(BEAT)], BEAT], "ecg,acc"),
+    "two clocks in one": table(
+        [
+            [k // 3 / 125 + (0, 0.003, 0.0031)[k % 3] for k in COUNT],
+            ["" if k % 3 else one for k, one in enumerate(BEAT)],
+        ],
+        "time,ecg",
+    ),
+    "three samples of seven lost": table(
+        [SECONDS, ["" if k % 7 in (1, 4, 6) else one for k, one in enumerate(BEAT)]], "time,ecg"
+    ),
     "leads in turn": table([SECONDS, [("I", "II")[k % 2] for k in COUNT], BEAT], "time,lead,value"),
     "sensors in turn": table([[("ECG", "ACC")[k > 9] for k in COUNT], SECONDS, BEAT]),
     "dates in brackets": table([[f"[{one} 01/05/2024]" for one in CLOCK], BEAT], "'Time','II'"),

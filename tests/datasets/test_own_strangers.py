@@ -161,12 +161,23 @@ def test_rows_of_another_sensor_are_left_out(tmp_path, every):
     assert len(read(tmp_path, joined(every), fs=FS).signal) == n
 
 
+def test_two_clocks_in_one_are_two_sensors(tmp_path):
+    rows = sorted([*((f"{t:.6f}", f"{one}", "") for t, one in zip(T, WAVE, strict=True)),
+                   *((f"{k / 104 + 0.0013:.6f}", "", f"{k % 7}") for k in range(1040))],
+                  key=lambda row: float(row[0]))  # fmt: skip
+    found = read(tmp_path, table(*zip(*rows, strict=True), title="time,ecg,acc"))
+    assert found.fs == pytest.approx(FS, rel=1e-3)
+    np.testing.assert_allclose(found.signal, WAVE, atol=1e-6)
+
+
 def test_lost_samples_are_no_rows_of_another_sensor(tmp_path):
     lost = np.where(np.random.default_rng(0).random(N) < 0.1, "", WAVE.astype(str))
     assert len(read(tmp_path, table(T, lost, title="time,ecg")).signal) > 0.99 * N
     half = np.where(np.arange(N) // 500 % 2, "", WAVE.astype(str))  # long gaps
     assert np.isnan(read(tmp_path, table(T, half, title="time,ecg")).signal).any()
     packets = np.where(np.random.default_rng(0).random(N) < 0.4, "", WAVE.astype(str))  # nobody says what is missing
+    found = read(tmp_path, table(T, packets, title="time,ecg"))  # but for an even clock
+    assert found.fs == FS and len(found.signal) > 0.99 * N and 0.3 < np.isnan(found.signal).mean() < 0.5
     assert np.isnan(read(tmp_path, table(packets, np.arange(N) % 7, title="ecg,acc"), fs=FS).signal).any()
 
 

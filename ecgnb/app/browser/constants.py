@@ -112,7 +112,7 @@ def _of_own_files() -> dict[str, Any]:
         "time": sorted(columns.TIME), "ecg_words": columns.ECG_WORDS,
         "no_ecg_of_an_ecg": sorted(columns.NO_ECG_OF_AN_ECG), "other": sorted(columns.OTHER),
         "dull": sorted(columns.DULL), "few_values": columns.FEW_VALUES, "enough": columns.ENOUGH,
-        "sparse": signal_table.SPARSE, "few_rows": signal_table.FEW_ROWS,
+        "sparse": signal_table.SPARSE, "few_rows": signal_table.FEW_ROWS, "most_steps": signal_table.MOST,
         "longest": header_lines.LONGEST, "seconds": header_lines.SECONDS, "in_mv": IN_MV,
         "unitless": record_files.UNITLESS, "bytes_per_sample": record_files.BYTES_PER_SAMPLE,
         "most_signals": record_files.MOST_SIGNALS, "most_segments": record_files.MOST_SEGMENTS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from ecgnb.errors import DataError, plain_text
 SPARSE = 0.2  # of the rows are empty, and of the steps from one value to the next: the rows of several sensors
 
 FEW_ROWS = 50
+
+MOST = 0.99  # of the steps
 
 
 def read_signal_table(
@@ -135,8 +138,9 @@ def _without_empty_rows(
 ) -> tuple[NDArray[np.float32], dict[int, NDArray[np.float64]], str]:
     """Leave out the rows in which only other columns have a value, where these lie all over the file; and say so.
 
-    So tables of several sensors are joined. Without a clock they are left out where each other row, each third or so
-    has a value: else nobody knows what is missing.
+    So tables of several sensors are joined. They are left out where each other row, each third or so has a value, or
+    where the clock is that of several sensors, too. Where the clock is even, samples were lost; where there is none,
+    nobody knows what is missing.
     """
     has_value = ~np.isnan(signal)
     if np.count_nonzero(has_value) > (1 - SPARSE) * len(signal):  # nearly always: a day of ECG needs no more memory
@@ -146,11 +150,17 @@ def _without_empty_rows(
     if len(at) < FEW_ROWS or len(at) > (1 - SPARSE) * (at[-1] - at[0] + 1) or not (steps > 1).any():
         return signal, times, ""
     usual = float(np.median(steps))
-    even = float((steps == usual).mean()) > 0.99
-    if (steps > 1).mean() < SPARSE or not (even or times) or steps.max() > 20 * max(usual, 2):
+    in_turn = _even(steps, 0.0) or not all(_even(np.diff(time), 0.5) for time in times.values())
+    if (steps > 1).mean() < SPARSE or not in_turn or steps.max() > 20 * max(usual, 2):
         return signal, times, ""
     note = f"{1 - len(at) / len(signal):.0%} of its rows have no value in this column, and were left out"
     return signal[at], {clock: time[at] for clock, time in times.items()}, note
+
+
+def _even(steps: NDArray[Any], tolerance: float) -> bool:
+    """Say whether nearly all steps are alike, within a share of the usual one."""
+    usual = np.median(steps)
+    return float((np.abs(steps - usual) <= tolerance * usual).mean()) > MOST
 
 
 def _without(values: NDArray[np.float64], codes: list[float]) -> NDArray[np.float64]:
